@@ -1,0 +1,75 @@
+/** bootstrap.ts: which environment this is (PUSHENV). The environment variable PUSHENV wins over the file. */
+import { join } from 'node:path';
+import { nearestNames } from '../../shared/base/nearest.js';
+import { type ConfigFault, valueText } from './config-fault.js';
+import { isRecord, readModule } from './config-file.js';
+import { ENV_NAMES, type PushEnv } from './config-schema.js';
+import type { ConfigSource } from './config-source.js';
+
+export interface PushEnvRead {
+  /** Null when it is faulty: then nothing can be said about the files that depend on it. */
+  readonly env: PushEnv | null;
+  readonly source: ConfigSource;
+  /** Null when there is no such file. */
+  readonly file: string | null;
+  /** What the file exports; null when it could not be read, or is not there. */
+  readonly exports: Readonly<Record<string, unknown>> | null;
+  readonly faults: readonly ConfigFault[];
+}
+
+const EXPECTED = Object.entries(ENV_NAMES)
+  .map(([number, name]) => `${number} (${name})`)
+  .join(', ');
+
+export async function readPushEnv(root: string, variables: NodeJS.ProcessEnv): Promise<PushEnvRead> {
+  const file = join(root, 'bootstrap.ts');
+  const module = await readModule(file);
+  const text = variables['PUSHENV'];
+  const fromFile = module.state === 'read' ? pushEnvOf(module.exports) : undefined;
+  const faults: ConfigFault[] = [];
+  if (module.state === 'faulty') faults.push(module.fault);
+  if (module.state === 'read') faults.push(...misspelt(file, module.exports));
+  const read = {
+    file: module.state === 'missing' ? null : file,
+    exports: module.state === 'read' ? module.exports : null,
+  };
+
+  if (fromFile !== undefined && toPushEnv(fromFile) === null) faults.push(wrong(file, fromFile));
+  if (text !== undefined && text !== '') {
+    const env = /^\d$/.test(text) ? toPushEnv(Number(text)) : null;
+    if (env === null) faults.push(wrong('PUSHENV', text));
+    return { env, source: { kind: 'environment', name: 'PUSHENV' }, ...read, faults };
+  }
+  if (module.state === 'faulty') return { env: null, source: { kind: 'file', path: file }, ...read, faults };
+  if (fromFile === undefined) return { env: 0, source: { kind: 'default' }, ...read, faults };
+  return { env: toPushEnv(fromFile), source: { kind: 'file', path: file }, ...read, faults };
+}
+
+/** `export const PUSHENV = 0`, or PUSHENV in the default export. */
+function pushEnvOf(exports: Readonly<Record<string, unknown>>): unknown {
+  const whole = exports['default'];
+  return exports['PUSHENV'] ?? (isRecord(whole) ? whole['PUSHENV'] : undefined);
+}
+
+function toPushEnv(value: unknown): PushEnv | null {
+  return value === 0 || value === 1 || value === 2 ? value : null;
+}
+
+function wrong(where: string, value: unknown): ConfigFault {
+  const key = where === 'PUSHENV' ? null : 'PUSHENV';
+  return { where, key, problem: `is ${valueText(value)}`, expected: EXPECTED };
+}
+
+/** Operators may export what they like beside it; a near miss would silently mean 0. */
+function misspelt(file: string, exports: Readonly<Record<string, unknown>>): ConfigFault[] {
+  const whole = exports['default'];
+  const names = [...Object.keys(exports), ...(isRecord(whole) ? Object.keys(whole) : [])];
+  return names
+    .filter((name) => name !== 'PUSHENV' && nearestNames(name.replaceAll('_', ''), ['PUSHENV']).length > 0)
+    .map((name) => ({
+      where: file,
+      key: name,
+      problem: 'is not known. Did you mean PUSHENV?',
+      expected: null,
+    }));
+}

@@ -1,0 +1,200 @@
+/**
+ * What keys demand of each other, and what an environment demands of them. A check is left out when one of its keys is
+ * faulty by itself: a guess at what was meant would mislead.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { errorText } from '../../shared/base/errors.js';
+import type { ConfigFault } from './config-fault.js';
+import { type ConfigKey, findKey } from './config-keys.js';
+import { envFile } from './config-paths.js';
+import type { Config } from './config-schema.js';
+import { type ConfigSource, sourceText } from './config-source.js';
+
+interface Check {
+  /** The key that is at fault, then those the check looks at too. */
+  readonly keys: readonly [string, ...string[]];
+  readonly find: () => Finding | null | Promise<Finding | null>;
+}
+type Finding = Pick<ConfigFault, 'problem' | 'expected'>;
+
+export async function crossCheck(
+  config: Config,
+  sources: ReadonlyMap<string, ConfigSource>,
+  faultyKeys: ReadonlySet<string>,
+): Promise<ConfigFault[]> {
+  const faults: ConfigFault[] = [];
+  for (const { keys, find } of [
+    ...limitChecks(config),
+    ...tlsChecks(config),
+    ...redisChecks(config),
+    ...envChecks(config),
+  ]) {
+    if (keys.some((key) => faultyKeys.has(key))) continue;
+    const finding = await find();
+    if (finding) faults.push({ where: whereOf(keys[0], config, sources), key: keys[0], ...finding });
+  }
+  return faults;
+}
+
+function limitChecks({ system }: Config): Check[] {
+  return [
+    {
+      keys: ['OutboxHardBytes', 'OutboxSoftBytes'],
+      find: () =>
+        system.OutboxHardBytes > system.OutboxSoftBytes
+          ? null
+          : {
+              problem: `is ${system.OutboxHardBytes}`,
+              expected: `more than OutboxSoftBytes, which is ${system.OutboxSoftBytes} (bytes)`,
+            },
+    },
+  ];
+}
+
+function tlsChecks({ system: { TlsCert, TlsKey } }: Config): Check[] {
+  if (TlsCert === null && TlsKey === null) return [];
+  if (TlsKey === null) return [{ keys: ['TlsKey', 'TlsCert'], find: () => missingBeside('TlsCert') }];
+  if (TlsCert === null) return [{ keys: ['TlsCert', 'TlsKey'], find: () => missingBeside('TlsKey') }];
+  return [
+    { keys: ['TlsCert'], find: () => unreadable(TlsCert) },
+    { keys: ['TlsKey'], find: () => unreadable(TlsKey) },
+    { keys: ['TlsCert', 'TlsKey'], find: () => unfit(TlsCert, TlsKey) },
+  ];
+}
+
+function missingBeside(other: string): Finding {
+  return { problem: 'is not set', expected: `the path of a PEM file, as ${other} is set` };
+}
+
+async function unreadable(file: string): Promise<Finding | null> {
+  try {
+    await readFile(file);
+    return null;
+  } catch (error) {
+    return {
+      problem: `is ${file}, which cannot be read: ${errorText(error)}`,
+      expected: 'the path of a PEM file',
+    };
+  }
+}
+
+async function unfit(certFile: string, keyFile: string): Promise<Finding | null> {
+  if ((await unreadable(certFile)) || (await unreadable(keyFile))) return null;
+  try {
+    createSecureContext({ cert: await readFile(certFile), key: await readFile(keyFile) });
+    return null;
+  } catch (error) {
+    return {
+      problem: `is ${certFile}, which does not work with ${keyFile}: ${errorText(error)}`,
+      expected: 'a PEM certificate chain whose first certificate belongs to TlsKey',
+    };
+  }
+}
+
+function redisChecks({ redis }: Config): Check[] {
+  const ids = redis.busKeys.map(({ id }) => id);
+  const twice = ids.find((id, at) => ids.indexOf(id) !== at);
+  const cluster = redis.nodes.length > 0;
+  const sentinel = redis.sentinels.length > 0;
+  const unless = (right: boolean, problem: string, expected: string): Finding | null =>
+    right ? null : { problem, expected };
+  return [
+    {
+      keys: ['redis.nodes', 'redis.sentinels'],
+      find: () =>
+        unless(!(cluster && sentinel), 'is set beside sentinels', 'nodes (Cluster) or sentinels, not both'),
+    },
+    {
+      keys: ['redis.sentinelName', 'redis.sentinels'],
+      find: () =>
+        sentinel && redis.sentinelName === null
+          ? {
+              problem: 'is not set',
+              expected: 'the name under which the sentinels watch Redis, e.g. mymaster',
+            }
+          : unless(
+              sentinel || redis.sentinelName === null,
+              `is ${redis.sentinelName}`,
+              'sentinels beside it',
+            ),
+    },
+    {
+      keys: ['redis.db', 'redis.nodes'],
+      find: () => unless(!cluster || redis.db === 0, `is ${redis.db}`, '0, as a Cluster has no other'),
+    },
+    {
+      keys: ['redis.prefix', 'redis.nodes'],
+      find: () =>
+        unless(
+          !cluster || !/[{}]/.test(redis.prefix),
+          `is ${redis.prefix}`,
+          'a text without { and }, which would put every channel on one node of the Cluster',
+        ),
+    },
+    {
+      keys: ['redis.busKeys'],
+      find: () => unless(twice === undefined, `has the id ${twice} twice`, 'an id of its own for every key'),
+    },
+    ...(redis.tlsCa === null ? [] : [{ keys: ['redis.tlsCa'] as const, find: caFinder(redis.tlsCa) }]),
+  ];
+}
+
+function caFinder(file: string): () => Promise<Finding | null> {
+  return () => unreadable(file);
+}
+
+function envChecks({ env, db, gzcp, api, redis }: Config): Check[] {
+  if (env === 0) return [];
+  const busKeys = needed(
+    'redis.busKeys',
+    redis.busKeys.length > 0,
+    'at least one key for what nodes tell each other (make a secret: openssl rand -hex 32), e.g. \'[{"id":"a","secret":"…"}]\', the same on all nodes',
+  );
+  const verifyUrl = needed(
+    'gzcp.verifyUrl',
+    gzcp.verifyUrl !== null,
+    'the address that tells whose key it is',
+  );
+  if (env === 1) return [verifyUrl, busKeys];
+  return [
+    verifyUrl,
+    busKeys,
+    needed('api.keys', api.keys.length > 0, 'at least one key for signed calls'),
+    needed(
+      'api.origins',
+      api.origins.length > 0,
+      'the origins of the pages that may connect, e.g. ["https://www.example.com"]',
+    ),
+    needed('db.password', db.password !== '', 'the password of the database'),
+    {
+      ...needed(
+        'gzcp.secret',
+        gzcp.secret !== '' || gzcp.token !== null,
+        'the secret shared with the main site',
+      ),
+      keys: ['gzcp.secret', 'gzcp.token'],
+    },
+  ];
+}
+
+function needed(path: string, given: boolean, what: string): Check {
+  const envName = findKey(path)?.envName ?? '';
+  return {
+    keys: [path],
+    find: () => (given ? null : { problem: 'is not set', expected: `${what}, here or in ${envName}` }),
+  };
+}
+
+/** Where the value came from, or else the file it would be set in. */
+function whereOf(path: string, config: Config, sources: ReadonlyMap<string, ConfigSource>): string {
+  const source = sources.get(path);
+  const key = findKey(path);
+  if ((source === undefined || source.kind === 'default') && key) return homeOf(key, config);
+  return sourceText(source ?? { kind: 'default' });
+}
+
+function homeOf({ file }: ConfigKey, { paths, env }: Config): string {
+  return file === 'system' ? join(paths.root, 'conf', 'SystemConf.ts') : envFile(paths.root, env, file);
+}

@@ -1,0 +1,99 @@
+/**
+ * A fault of the configuration, in the words of the person who has to mend it: where (file and line, variable or
+ * option), which key, what is wrong with which value, what is expected. All faults are collected and thrown as one
+ * error. Values of secret keys are never shown, nor are the texts of errors about them.
+ */
+import type { z } from 'zod';
+import { SpushError } from '../../shared/base/errors.js';
+import type { ConfigKey } from './config-keys.js';
+
+export interface ConfigFault {
+  /** `/srv/spush/conf/SystemConf.ts`, with `:line` where known; `SPUSH_PORT`; `command line`. */
+  readonly where: string;
+  /** Path of the key, e.g. `gzcp.verifyUrl` or `TrustedProxies[1]`; null when the fault is of the whole file. */
+  readonly key: string | null;
+  /** `is "abc"`, `is not known. Did you mean Port?` */
+  readonly problem: string;
+  /** `a whole number from 0 to 65535 (bytes)`; null where the problem says it all. */
+  readonly expected: string | null;
+}
+
+export function faultText({ where, key, problem, expected }: ConfigFault): string {
+  const what = key === null ? problem : `${key} ${problem}`;
+  return `${where}: ${what}${expected === null ? '' : `; expected ${expected}`}`;
+}
+
+export function configInvalid(faults: readonly ConfigFault[]): SpushError {
+  const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+  const lines = faults.map((fault) => `  ${faultText(fault)}`);
+  return new SpushError('CONFIG_INVALID', [`the configuration has ${count}:`, ...lines].join('\n'), {
+    detail: { faults },
+  });
+}
+
+/** Checks one value of one key; the parsed value, or its faults. */
+export function parseValue(
+  key: ConfigKey,
+  value: unknown,
+  where: string,
+): { readonly value: unknown } | { readonly faults: readonly ConfigFault[] } {
+  const result = key.schema.safeParse(value);
+  if (result.success) return { value: result.data };
+  return { faults: result.error.issues.flatMap((issue) => toFaults(key, value, where, issue)) };
+}
+
+export function expectedOf({ expected, meta }: ConfigKey, path: readonly PropertyKey[] = []): string {
+  return meta.unit === undefined ? expected(path) : `${expected(path)} (${meta.unit})`;
+}
+
+function toFaults(key: ConfigKey, value: unknown, where: string, issue: z.core.$ZodIssue): ConfigFault[] {
+  const { path, issue: deep } = deepest(issue);
+  const expected = deep.code === 'custom' ? deep.message : expectedOf(key, path);
+  const keyPath = `${key.path}${path.map(pathPart).join('')}`;
+  if (deep.code === 'unrecognized_keys') {
+    return [
+      { where, key: keyPath, problem: `has a part that is not known: ${deep.keys.join(', ')}`, expected },
+    ];
+  }
+  return [{ where, key: keyPath, problem: shown(key, at(value, path)), expected }];
+}
+
+/** A union says only that nothing fits; the branch that came furthest knows which part does not. */
+function deepest(issue: z.core.$ZodIssue): { path: PropertyKey[]; issue: z.core.$ZodIssue } {
+  const here = { path: [...issue.path], issue };
+  if (issue.code !== 'invalid_union') return here;
+  const below = issue.errors
+    .flatMap((branch) => branch.slice(0, 1))
+    .map(deepest)
+    .map((found) => ({ path: [...issue.path, ...found.path], issue: found.issue }));
+  return below.reduce((best, next) => (next.path.length > best.path.length ? next : best), here);
+}
+
+function pathPart(part: PropertyKey): string {
+  return typeof part === 'number' ? `[${part}]` : `.${String(part)}`;
+}
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, part) =>
+      typeof inner === 'object' && inner !== null
+        ? (inner as Record<PropertyKey, unknown>)[part as string]
+        : undefined,
+    value,
+  );
+}
+
+const SHOWN_MAX = 120;
+
+function shown(key: ConfigKey, value: unknown): string {
+  if (value === undefined) return 'is missing';
+  if (key.meta.secret) return value === '' ? 'is empty' : 'is not right (a secret, so not shown)';
+  return `is ${valueText(value)}`;
+}
+
+/** A value on one short line. */
+export function valueText(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}

@@ -1,0 +1,107 @@
+/**
+ * Where an instance lives on disk. SPUSH_ROOT holds what operators edit, SPUSH_HOME what spush writes. Needs the
+ * environment and the mode only, no configuration file: `server stop` must work while a file is faulty.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorText, SpushError } from '../../shared/base/errors.js';
+import { isMode } from '../../shared/domain/role.js';
+import { type ConfigFault, configInvalid } from './config-fault.js';
+import { type ConfigFile, ENV_NAMES, type Paths, type PushEnv } from './config-schema.js';
+
+export const DEFAULT_MODE = 'websocket';
+
+export interface PathOptions {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly mode: string;
+}
+
+/** Bytes of `sun_path`, less the zero at its end. */
+export const SOCKET_PATH_BYTES_MAX = 107;
+
+/** The package's own folder: holds package.json, bootstrap.ts and conf/ as shipped. */
+export const PACKAGE_ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+
+/** Throws CONFIG_INVALID, or USAGE for a mode that cannot be a file name. */
+export function locatePaths(options: PathOptions): Paths {
+  const { paths, faults } = findPaths(options);
+  if (faults.length > 0) throw configInvalid(faults);
+  return paths;
+}
+
+/** As locatePaths, but answers the faults, to be listed with those of the files. */
+export function findPaths({ cwd, env, mode }: PathOptions): { paths: Paths; faults: ConfigFault[] } {
+  assertMode(mode);
+  const faults: ConfigFault[] = [];
+  const root = env['SPUSH_ROOT'] ? resolve(cwd, env['SPUSH_ROOT']) : nearestRoot(cwd);
+  if (!isFolder(root)) {
+    faults.push({ where: 'SPUSH_ROOT', key: null, problem: `is ${root}`, expected: 'a folder that exists' });
+  }
+  const home = env['SPUSH_HOME'] ? resolve(cwd, env['SPUSH_HOME']) : root;
+  const paths = pathsOf({ root, home, mode });
+  const length = Buffer.byteLength(paths.socket);
+  if (length > SOCKET_PATH_BYTES_MAX) {
+    faults.push({
+      where: env['SPUSH_HOME'] ? 'SPUSH_HOME' : 'SPUSH_ROOT',
+      key: null,
+      problem: `makes the path of the control socket ${length} bytes long (${paths.socket})`,
+      expected: `at most ${SOCKET_PATH_BYTES_MAX} bytes, as Unix sockets take no more: set SPUSH_HOME to a shorter folder`,
+    });
+  }
+  return { paths, faults };
+}
+
+export function pathsOf({ root, home, mode }: { root: string; home: string; mode: string }): Paths {
+  const temp = join(home, 'Temp');
+  const log = join(home, 'Log');
+  return {
+    root,
+    home,
+    temp,
+    log,
+    data: join(home, 'Data'),
+    pidFile: join(temp, `${mode}.pid`),
+    socket: join(temp, `${mode}.sock`),
+    logFile: join(log, `${mode}.log`),
+  };
+}
+
+/** Where a file is that differs between Test and Online. */
+export function envFile(root: string, env: PushEnv, file: Exclude<ConfigFile, 'system'>): string {
+  return join(root, 'conf', ENV_NAMES[env], `${file}.ts`);
+}
+
+/** Makes the folders spush writes to. Temp/ is for its owner alone: the control socket is in it. */
+export async function makeFolders(paths: Paths): Promise<void> {
+  try {
+    await mkdir(paths.temp, { recursive: true, mode: 0o700 });
+    await mkdir(paths.log, { recursive: true });
+    await mkdir(paths.data, { recursive: true });
+  } catch (cause) {
+    throw new SpushError('START_FAILED', `cannot make the folders in ${paths.home}: ${errorText(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function assertMode(mode: string): void {
+  if (isMode(mode)) return;
+  throw new SpushError(
+    'USAGE',
+    `the mode is ${JSON.stringify(mode)}; expected 1 to 32 letters, digits, dots, dashes or underscores, the first a letter or digit`,
+  );
+}
+
+function nearestRoot(cwd: string): string {
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'bootstrap.ts'))) return folder;
+    if (dirname(folder) === folder) return PACKAGE_ROOT;
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

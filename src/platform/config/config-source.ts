@@ -1,0 +1,20 @@
+/** Where the value of a key came from. */
+export type ConfigSource =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'environment'; readonly name: string }
+  | { readonly kind: 'commandLine'; readonly option: string };
+
+/** `default`, the path of a file, the name of a variable, or the option. */
+export function sourceText(source: ConfigSource): string {
+  switch (source.kind) {
+    case 'default':
+      return 'default';
+    case 'file':
+      return source.path;
+    case 'environment':
+      return source.name;
+    case 'commandLine':
+      return source.option;
+  }
+}

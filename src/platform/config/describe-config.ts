@@ -1,0 +1,48 @@
+/** The configuration as rows, for `spush config show`, the banner and the docs. Secret values are masked here. */
+import { CONFIG_KEYS } from './config-keys.js';
+import type { ConfigFile, KeyMeta } from './config-schema.js';
+import { sourceText } from './config-source.js';
+import type { LoadedConfig } from './load-config.js';
+
+export interface ConfigRow {
+  readonly file: ConfigFile | 'bootstrap';
+  /** `PUSHENV`, `MaxLinkNumber`, `gzcp.verifyUrl`. */
+  readonly key: string;
+  readonly value: unknown;
+  /** `default`, a path, the name of a variable or an option. */
+  readonly source: string;
+  readonly apply: KeyMeta['apply'];
+  readonly unit: string | null;
+}
+
+export const MASK = '***';
+
+export function describeConfig({ config, sources }: LoadedConfig): ConfigRow[] {
+  const sourceOf = (key: string) => sourceText(sources.get(key) ?? { kind: 'default' });
+  const pushEnv: ConfigRow = {
+    file: 'bootstrap',
+    key: 'PUSHENV',
+    value: config.env,
+    source: sourceOf('PUSHENV'),
+    apply: 'restart',
+    unit: null,
+  };
+  const rows = CONFIG_KEYS.map(({ file, name, path, meta }): ConfigRow => {
+    const value: unknown = (config[file] as Readonly<Record<string, unknown>>)[name];
+    return {
+      file,
+      key: path,
+      value: meta.secret ? masked(value) : typeof value === 'function' ? '(function)' : value,
+      source: sourceOf(path),
+      apply: meta.apply,
+      unit: meta.unit ?? null,
+    };
+  });
+  return [pushEnv, ...rows];
+}
+
+/** That nothing is set is no secret, and often what is looked for. */
+function masked(value: unknown): string {
+  const empty = value === '' || value === null || (Array.isArray(value) && value.length === 0);
+  return empty ? '' : MASK;
+}
