@@ -1,0 +1,30 @@
+/**
+ * How a master is started: the command line runs it in the foreground, the detached process runs it by itself, and
+ * neither may import it. main.ts hands the function in.
+ */
+import type { LogConsole } from '../../shared/protocol/ipc.js';
+import type { Config } from '../config/config-schema.js';
+import type { LoadOptions } from '../config/load-config.js';
+
+export interface MasterInfo {
+  readonly pid: number;
+  /** Where the Workers listen, with the real port, e.g. `0.0.0.0:9501`. */
+  readonly listen: string;
+}
+
+export interface RunMasterOptions {
+  readonly config: Config;
+  /** What the configuration was loaded with, for when it is loaded again. */
+  readonly loadOptions: LoadOptions;
+  readonly version: string;
+  /** What standard output gets of the log. */
+  readonly console: LogConsole;
+  /** Called once, when every process is ready and the port is open. */
+  onReady(info: MasterInfo): void;
+}
+
+/**
+ * Resolves with the exit code when the daemon has ended. Rejects with a SpushError (PORT_TAKEN, ALREADY_RUNNING,
+ * START_FAILED, …) when it could not start; then nothing of it is left.
+ */
+export type RunMaster = (options: RunMasterOptions) => Promise<number>;
