@@ -1,0 +1,243 @@
+/**
+ * The embedded message store: one SQLite file, shared by all processes of a node, written through libsql.
+ *
+ * libsql is synchronous, so it lives in a thread; this file turns the contract's calls into plain values for it
+ * and its answers into the domain's types. Everything that can wait or fail is in thread-link.ts and thread/.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../../../shared/base/clock.js';
+import { errorText, SpushError } from '../../../shared/base/errors.js';
+import type { Kind } from '../../../shared/domain/kind.js';
+import type {
+  MessageItem,
+  MessageStatus,
+  NewMessage,
+  ReadMark,
+  UnreadCounts,
+} from '../../../shared/domain/message.js';
+import {
+  ID_ZERO,
+  isMessageId,
+  type MessageId,
+  type MessageIdSource,
+} from '../../../shared/domain/message-id.js';
+import type { Log } from '../../log/log.js';
+import { type AcceptAnswer, decodeAccepted, encodeAccept } from '../accept-runs.js';
+import { assertLimit, assertTime, assertUser, kindNumbers } from '../call-arguments.js';
+import { weightOf, weightOfRows } from '../call-weight.js';
+import { KIND_NUMBER } from '../kind-number.js';
+import type {
+  Accepted,
+  ListedItem,
+  ListQuery,
+  MessageStore,
+  PendingQuery,
+  SentMark,
+} from '../message-store.js';
+import { decodeItems } from './item-rows.js';
+import type { AnswerOf, ArgsOf, CallName, MarkSentArgs } from './store-calls.js';
+import { startThread } from './thread-entry.js';
+import { type StoreWorker, ThreadLink } from './thread-link.js';
+
+/** Longer than the largest batch of another process takes on a busy machine (7 s); a lock held longer than this is a fault. */
+export const LOCK_WAIT_MS = 10_000;
+
+const ID_MAX = (2n ** 63n - 1n).toString() as MessageId;
+
+export interface LibsqlStoreOptions {
+  readonly file: string;
+  readonly ids: MessageIdSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether a file that is not there is made (default), or refused. */
+  readonly create?: boolean;
+  readonly lockWaitMs?: number;
+  /** So many calls were answered together. */
+  readonly onGroup?: (calls: number) => void;
+  /** For tests that end the thread. */
+  readonly startThread?: (data: Parameters<typeof startThread>[0]) => StoreWorker;
+}
+
+/** Makes the folder and the file when missing; resolves when the store keeps messages. */
+export async function openLibsqlStore(options: LibsqlStoreOptions): Promise<MessageStore> {
+  return new LibsqlStore(await openLink(options), options.ids, options.clock);
+}
+
+export async function openLink(options: LibsqlStoreOptions): Promise<ThreadLink> {
+  const { ids, log, create = true, lockWaitMs = LOCK_WAIT_MS } = options;
+  const file = resolve(options.file);
+  if (create) await makeFolder(file);
+  const start = options.startThread ?? startThread;
+  const link = new ThreadLink({
+    file,
+    log,
+    start: (mayCreate) => start({ file, create: mayCreate, lockWaitMs }),
+    onOpened: (highest) => ids.raiseTo(highest),
+    ...(options.onGroup ? { onGroup: options.onGroup } : {}),
+  });
+  await link.open({ create });
+  return link;
+}
+
+export class LibsqlStore implements MessageStore {
+  readonly #link: ThreadLink;
+  readonly #ids: MessageIdSource;
+  readonly #clock: Clock;
+
+  constructor(link: ThreadLink, ids: MessageIdSource, clock: Clock) {
+    this.#link = link;
+    this.#ids = ids;
+    this.#clock = clock;
+  }
+
+  async accept(messages: readonly NewMessage[]): Promise<Accepted[]> {
+    return this.acceptAs(messages, this.#ids);
+  }
+
+  /** With ids of another source. */
+  async acceptAs(messages: readonly NewMessage[], ids: MessageIdSource): Promise<Accepted[]> {
+    const steps = encodeAccept(messages, ids, this.#clock.now());
+    return decodeAll(await this.#link.call('accept', { steps }, weightOf(messages)));
+  }
+
+  async pending(uid: number, query: PendingQuery): Promise<MessageItem[]> {
+    const found = await this.pendingForMany([uid], query);
+    return found.get(uid) ?? [];
+  }
+
+  async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
+    for (const uid of uids) assertUser(uid);
+    const { users, items } = await this.#call('pending', {
+      uids: [...new Set(uids)],
+      after: query.after ?? ID_ZERO,
+      kinds: kindNumbers(query.kind),
+      notSentSince: query.notSentSince ?? Number.MAX_SAFE_INTEGER,
+      limit: assertLimit(query.limit),
+      now: this.#clock.now(),
+    });
+    const all = decodeItems(items);
+    const found = new Map<number, MessageItem[]>();
+    let from = 0;
+    for (const { uid, count } of users) {
+      found.set(uid, all.slice(from, from + count));
+      from += count;
+    }
+    return found;
+  }
+
+  async markSent(marks: readonly SentMark[], at: number): Promise<void> {
+    if (marks.length === 0) return;
+    await this.#call('markSent', { marks: groupMarks(marks), at: assertTime(at) }, marks.length);
+  }
+
+  async ack(uid: number, ids: readonly MessageId[], at: number): Promise<number> {
+    assertUser(uid);
+    return this.#call('ack', { uid, ids: idList(ids), at: assertTime(at) }, ids.length);
+  }
+
+  async read(uid: number, mark: ReadMark, at: number): Promise<number> {
+    assertUser(uid);
+    const ids = 'ids' in mark ? mark.ids : null;
+    const args: ArgsOf<'read'> = {
+      uid,
+      ids: ids === null ? null : idList(ids),
+      kinds: kindNumbers('kind' in mark ? mark.kind : undefined),
+      at: assertTime(at),
+      now: this.#clock.now(),
+    };
+    return this.#call('read', args, ids?.length ?? 1);
+  }
+
+  async list(uid: number, query: ListQuery): Promise<{ items: ListedItem[]; next: MessageId | null }> {
+    assertUser(uid);
+    const { items, read, more } = await this.#call('list', {
+      uid,
+      kinds: kindNumbers(query.kind),
+      unread: query.unread === true,
+      cursor: query.cursor ?? ID_MAX,
+      limit: assertLimit(query.limit),
+      now: this.#clock.now(),
+    });
+    const listed = decodeItems(items).map((item, index) => ({ ...item, read: read[index] === true }));
+    return { items: listed, next: more ? (listed.at(-1)?.id ?? null) : null };
+  }
+
+  async unread(uid: number): Promise<UnreadCounts> {
+    assertUser(uid);
+    return this.#call('unread', { uid, now: this.#clock.now() });
+  }
+
+  async status(id: MessageId): Promise<MessageStatus | null> {
+    if (!isMessageId(id)) return null;
+    return this.#call('status', { id, now: this.#clock.now() });
+  }
+
+  async release(kind: Kind, at: number): Promise<void> {
+    await this.#call('release', { kind: KIND_NUMBER[kind], at: assertTime(at) });
+  }
+
+  async prune(expiredBefore: number, limit: number): Promise<number> {
+    return this.#call(
+      'prune',
+      { expiredBefore: assertTime(expiredBefore), limit: assertLimit(limit) },
+      limit,
+    );
+  }
+
+  async pendingCount(): Promise<number> {
+    return this.#call('pendingCount', null);
+  }
+
+  async probe(): Promise<void> {
+    await this.#call('probe', { at: this.#clock.now() });
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close();
+  }
+
+  #call<N extends CallName>(name: N, args: ArgsOf<N>, rows = 1): Promise<AnswerOf<N>> {
+    return this.#link.call(name, { args }, weightOfRows(rows));
+  }
+}
+
+export async function decodeAll(answer: AcceptAnswer): Promise<Accepted[]> {
+  const decoding = decodeAccepted(answer);
+  for (;;) {
+    const step = decoding.next();
+    if (step.done) return step.value;
+    await setImmediate();
+  }
+}
+
+/** One entry for each message: a broadcast is one id with many users. */
+function groupMarks(marks: readonly SentMark[]): MarkSentArgs['marks'] {
+  const groups = new Map<string, { id: MessageId; settled: boolean; uids: number[] }>();
+  for (const { uid, id, settled } of marks) {
+    assertUser(uid);
+    const key = settled ? `${id}!` : id;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { id, settled, uids: [uid] });
+    else group.uids.push(uid);
+  }
+  return [...groups.values()].map(({ id, settled, uids }) => ({ id, settled, uids: JSON.stringify(uids) }));
+}
+
+/** Ids that are none match nothing, and must not spoil the list. */
+export function idList(ids: readonly MessageId[]): string {
+  return `[${ids.filter(isMessageId).join(',')}]`;
+}
+
+async function makeFolder(file: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+  } catch (error) {
+    throw new SpushError(
+      'STORE_UNAVAILABLE',
+      `the store ${file} has no folder and it cannot be made (${errorText(error)}). Make it, writable for this user`,
+      { cause: error },
+    );
+  }
+}
