@@ -1,0 +1,67 @@
+/**
+ * What an envelope holds: one of these a line. Which of them belongs on which channel is part of the check: a user's
+ * channel carries that user's events and nothing else.
+ */
+import { z } from 'zod';
+import { type BusEvent, busEventSchema, busEventUid } from '../../../shared/protocol/bus-events.js';
+import type { QuestionName } from '../../../shared/protocol/questions.js';
+import type { Channel } from './channels.js';
+
+const id = z.string().min(1).max(64);
+
+const wordSchema = z.discriminatedUnion('t', [
+  /** I am here; and whether I hold sockets, so that I can be asked. */
+  z.object({ t: z.literal('here'), holds: z.boolean() }),
+  z.object({ t: z.literal('gone') }),
+  /** I had to drop news: everybody has a gap. */
+  z.object({ t: z.literal('lost') }),
+  z.object({
+    t: z.literal('ask'),
+    id,
+    question: z.enum(['online', 'kick', 'uids', 'metrics', 'figures'] satisfies [
+      QuestionName,
+      ...QuestionName[],
+    ]),
+    args: z.unknown(),
+  }),
+  z.object({ t: z.literal('answer'), id, result: z.unknown() }),
+  z.object({ t: z.literal('probe'), id }),
+]);
+
+export type BusWord = z.infer<typeof wordSchema>;
+export type BusMessage = BusWord | BusEvent;
+
+const EVENT_TYPES: ReadonlySet<unknown> = new Set<BusEvent['t']>(['push', 'notice', 'read']);
+const WORDS_OF: Readonly<Record<Channel['of'], readonly BusMessage['t'][]>> = {
+  user: ['push', 'read'],
+  all: ['notice', 'here', 'gone', 'lost', 'ask'],
+  node: ['answer'],
+  probe: ['probe'],
+};
+
+/** The message, or what is wrong with it: places only, never the contents. */
+export function parseBusMessage(line: string, channel: Channel): BusMessage | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    // The parser's own text quotes the line.
+    return 'not JSON';
+  }
+  const isEvent = typeof json === 'object' && json !== null && 't' in json && EVENT_TYPES.has(json.t);
+  const parsed = isEvent ? busEventSchema.safeParse(json) : wordSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return issue ? `${issue.path.join('.') || 'message'}: ${issue.code}` : 'does not fit';
+  }
+  const message = parsed.data;
+  if (!WORDS_OF[channel.of].includes(message.t)) return `${message.t} does not belong here`;
+  if (channel.of === 'user' && isBusEvent(message) && busEventUid(message) !== channel.uid) {
+    return 'of another user';
+  }
+  return message;
+}
+
+export function isBusEvent(message: BusMessage): message is BusEvent {
+  return EVENT_TYPES.has(message.t);
+}

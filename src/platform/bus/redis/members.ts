@@ -1,0 +1,57 @@
+/**
+ * Which processes there are, on all nodes, so that one that does not answer can be named. Each says every two seconds
+ * that it is here; after ten seconds of silence it is forgotten, unless we are the ones who hear nothing.
+ */
+import type { Clock } from '../../../shared/base/clock.js';
+import { type BusIdentity, nodeOf, nodeTitle } from '../bus-identity.js';
+
+export const HERE_EVERY_MS = 2000;
+export const FORGET_AFTER_MS = 10_000;
+/** Far more processes than any site has. */
+const MEMBERS_MAX = 10_000;
+
+export interface Member extends BusIdentity {
+  /** It holds sockets, so it is asked. */
+  readonly holds: boolean;
+}
+
+export class Members {
+  readonly #clock: Clock;
+  readonly #byNode = new Map<string, { readonly member: Member; at: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** True when it was not known. */
+  here(member: Member): boolean {
+    const known = this.#byNode.has(member.node);
+    if (!known && this.#byNode.size >= MEMBERS_MAX) return false;
+    this.#byNode.set(member.node, { member, at: this.#clock.now() });
+    return !known;
+  }
+
+  gone(node: string): void {
+    this.#byNode.delete(node);
+  }
+
+  /** Nothing was heard of anybody for a while, for a reason of our own: everybody's time begins anew. */
+  excuse(): void {
+    const now = this.#clock.now();
+    for (const entry of this.#byNode.values()) entry.at = now;
+  }
+
+  forget(): void {
+    const now = this.#clock.now();
+    for (const [node, { at }] of this.#byNode) if (now - at > FORGET_AFTER_MS) this.#byNode.delete(node);
+  }
+
+  holding(): Member[] {
+    return [...this.#byNode.values()].flatMap(({ member }) => (member.holds ? [member] : []));
+  }
+}
+
+/** As it is named in answers: `web1-5f3a9c0e/spush.websocket.Worker.0`. */
+export function memberName(member: BusIdentity): string {
+  return `${nodeTitle(nodeOf(member))}/${member.process}`;
+}

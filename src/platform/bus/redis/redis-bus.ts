@@ -1,0 +1,618 @@
+/**
+ * The bus of several nodes: news travels through Redis pub/sub. One channel for each user, to which those processes
+ * subscribe that hold the user's sockets; one for everybody; one for each process. Redis keeps nothing: what it loses is
+ * in the store, and after each gap everything is subscribed again first and `onGap` is told then.
+ *
+ * What this process publishes reaches its own listener without the detour, so its own messages are passed over when they
+ * come back. The order of one publisher's events for one user is kept. What arrives is hostile input: signed, numbered,
+ * checked, refused and counted, never thrown.
+ *
+ * In a Cluster each server is one shard with its own two connections; elsewhere there is one shard.
+ */
+
+import { assert } from '../../../shared/base/assert.js';
+import type { Clock } from '../../../shared/base/clock.js';
+import { errorText, SpushError } from '../../../shared/base/errors.js';
+import { type BusEvent, busEventUid } from '../../../shared/protocol/bus-events.js';
+import {
+  type Answers,
+  QUESTION_REACH,
+  type QuestionName,
+  type Questions,
+  questionSchemas,
+} from '../../../shared/protocol/questions.js';
+import { PUSH_ITEMS_MAX } from '../../../shared/protocol/ws-frames.js';
+import type { RedisConfig } from '../../config/config-schema.js';
+import type { Log } from '../../log/log.js';
+import { seldomLog } from '../../log/seldom-log.js';
+import type { Bus, BusListener } from '../bus.js';
+import { type BusIdentity, nodeOf } from '../bus-identity.js';
+import type { BusCounts } from '../local-bus.js';
+import { OwnEvents } from '../own-events.js';
+import { AskDesk } from './ask-desk.js';
+import { type BusMessage, type BusWord, isBusEvent, parseBusMessage } from './bus-message.js';
+import { type Channel, Channels } from './channels.js';
+import { Envelopes, type Opened, type Refusal, type Sender } from './envelope.js';
+import { keySlot, SLOTS } from './key-slot.js';
+import { HERE_EVERY_MS, Members, memberName } from './members.js';
+import { NameTwins } from './name-twins.js';
+import { createLayoutFinder, type Layout, type LayoutFinder, type LayoutServer } from './redis-layout.js';
+import { addressText, RedisLink } from './redis-link.js';
+import { RedisShard } from './redis-shard.js';
+import { SenderNumbers } from './sender-numbers.js';
+import { startFault } from './start-fault.js';
+import type { Parcel } from './unsent-news.js';
+
+/** Longer than it takes to find that a server is silent, so that a lost connection is not taken for a slow one. */
+const FOLLOW_DEADLINE_MS = 5000;
+/** How often it is asked where Redis is, when that can change; and how soon after a server is lost. */
+const LAYOUT_EVERY_MS = 2000;
+const LAYOUT_SOON_MS = 250;
+const CLOSE_DEADLINE_MS = 500;
+/** Others are told at most this often that they miss something: each of them reads its store then. */
+const LOST_EVERY_MS = 3000;
+/** Stands among the silent ones when other nodes could not be asked at all. */
+export const OTHERS_UNREACHED = 'other nodes: Redis is not reached';
+
+type Answering = (question: QuestionName, args: unknown) => unknown;
+
+export interface RedisBusOptions {
+  readonly redis: RedisConfig;
+  readonly identity: BusIdentity;
+  /** Absent in processes that hold no sockets: they publish and ask only. */
+  readonly listener?: BusListener;
+  /** What this process answers; it is asked only when this is there. The arguments have passed their schema. */
+  readonly answer?: Answering;
+  /** Asks this node's own processes without Redis. */
+  readonly askNode?: Bus['ask'];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onHealth?: (healthy: boolean) => void;
+  /** Logs when another node has this node's name: one process of a node does. */
+  readonly warnsOfTwin?: boolean;
+  readonly random?: () => number;
+  /** Instead of the one that the configuration asks for. */
+  readonly finder?: LayoutFinder;
+}
+
+export interface RedisBusCounts extends BusCounts {
+  readonly refused: Record<Refusal, number>;
+  gaps: number;
+}
+
+export class RedisBus implements Bus {
+  readonly counts: RedisBusCounts = {
+    published: 0,
+    received: 0,
+    bad: 0,
+    dropped: 0,
+    refused: {
+      tooLarge: 0,
+      malformed: 0,
+      unknownKey: 0,
+      forged: 0,
+      time: 0,
+      replayed: 0,
+      badContents: 0,
+    },
+    gaps: 0,
+  };
+  readonly #options: RedisBusOptions;
+  readonly #log: Log;
+  readonly #seldom: Pick<Log, 'warn'>;
+  readonly #listener: BusListener | null;
+  readonly #channels: Channels;
+  readonly #envelopes: Envelopes;
+  readonly #numbers: SenderNumbers;
+  readonly #members: Members;
+  readonly #twins: NameTwins | null;
+  readonly #asks = new AskDesk();
+  readonly #finder: LayoutFinder;
+  readonly #followed = new Set<number>();
+  /** By address. */
+  readonly #shards = new Map<string, { readonly shard: RedisShard; readonly slots: string }>();
+  readonly #bySlot: (RedisShard | undefined)[] = new Array(SLOTS);
+  #sharded = false;
+  /** Where all channels are, when they do not lie on slots. */
+  #home: RedisShard | undefined;
+  #lanes = 0;
+  readonly #ownEvents = new OwnEvents((event) => {
+    if (!this.#closed) this.#listener?.onEvent(event);
+  });
+  #opened = false;
+  #closed = false;
+  #healthy = false;
+  #lostNews = false;
+  #lostToldAt = Number.NEGATIVE_INFINITY;
+  #layoutTimer: NodeJS.Timeout | null = null;
+  #finding = false;
+  #findingSoon = false;
+  #hereTimer: NodeJS.Timeout | null = null;
+  #helloTimer: NodeJS.Timeout | null = null;
+  #lostTimer: NodeJS.Timeout | null = null;
+
+  private constructor(options: RedisBusOptions) {
+    const { redis, identity, clock, log } = options;
+    const [first, ...rest] = redis.busKeys;
+    assert(first !== undefined, 'a bus of several nodes has a key; the configuration was checked');
+    this.#options = options;
+    this.#log = log;
+    this.#seldom = seldomLog(log, clock);
+    this.#listener = options.listener ?? null;
+    this.#channels = new Channels(redis.prefix, identity);
+    this.#envelopes = new Envelopes([first, ...rest]);
+    this.#numbers = new SenderNumbers(clock);
+    this.#members = new Members(clock);
+    this.#twins = options.warnsOfTwin === true ? new NameTwins(identity, clock) : null;
+    this.#finder = options.finder ?? createLayoutFinder({ redis, name: clientName(identity), log });
+  }
+
+  /**
+   * @param mustReach the start fails (START_FAILED) when Redis is not reached; else it goes on trying, as a process that
+   * is started again while Redis is away has to serve its node.
+   */
+  static async open(options: RedisBusOptions, { mustReach }: { mustReach: boolean }): Promise<RedisBus> {
+    const bus = new RedisBus(options);
+    try {
+      await bus.#start();
+    } catch (error) {
+      if (mustReach) {
+        await bus.close();
+        throw startFault(options.redis, error);
+      }
+      options.log.error('redis.notThereAtStart', { error: errorText(error) });
+    }
+    bus.#opened = true;
+    bus.#announce();
+    if (bus.#finder.changes) bus.#findLater(LAYOUT_EVERY_MS);
+    return bus;
+  }
+
+  /** Whether every connection in use has proved that it works. */
+  get healthy(): boolean {
+    return this.#healthy;
+  }
+
+  publish(event: BusEvent): void {
+    if (this.#closed) return;
+    if (event.t === 'push' && event.items.length > PUSH_ITEMS_MAX) {
+      for (let from = 0; from < event.items.length; from += PUSH_ITEMS_MAX) {
+        this.publish({ ...event, items: event.items.slice(from, from + PUSH_ITEMS_MAX) });
+      }
+      return;
+    }
+    this.counts.published += 1;
+    const to = busEventUid(event);
+    if (this.#listener && (to === null || this.#followed.has(to))) this.#ownEvents.put(event);
+    const channel = to === null ? this.#channels.all : this.#channels.user(to);
+    const taken = this.#shardOf(channel)?.publish(channel, JSON.stringify(event)) ?? false;
+    if (!taken) this.#onLostNews(1);
+  }
+
+  async follow(uid: number): Promise<void> {
+    this.#followed.add(uid);
+    const channel = this.#channels.user(uid);
+    // Not reached: whoever comes up begins with all who are followed, and tells a gap then.
+    await this.#shardOf(channel)?.subscribe(channel, FOLLOW_DEADLINE_MS);
+  }
+
+  unfollow(uid: number): void {
+    if (!this.#followed.delete(uid)) return;
+    const channel = this.#channels.user(uid);
+    this.#shardOf(channel)?.unsubscribe(channel);
+  }
+
+  async ask<Q extends QuestionName>(
+    question: Q,
+    args: Questions[Q]['args'],
+    options: { deadlineMs: number },
+  ): Promise<Answers<Questions[Q]['result']>> {
+    type Result = Answers<Questions[Q]['result']>;
+    const { askNode } = this.#options;
+    if (QUESTION_REACH[question] === 'node' && askNode) return askNode(question, args, options);
+    if (!this.#healthy && askNode) {
+      const own = await askNode(question, args, options);
+      return { answers: own.answers, silent: [...own.silent, OTHERS_UNREACHED] };
+    }
+    const [own, others] = await Promise.all([
+      this.#askOwn(question, args, options.deadlineMs),
+      this.#asks.ask(question, this.#members.holding(), options.deadlineMs, (id) => {
+        // Not kept for later: a question that is answered nobody waits for.
+        if (this.#shardOf(this.#channels.all)?.up)
+          this.#say(this.#channels.all, { t: 'ask', id, question, args });
+      }),
+    ]);
+    const unreached = this.#healthy ? [] : [OTHERS_UNREACHED];
+    return {
+      answers: [...own.answers, ...others.answers],
+      silent: [...own.silent, ...others.silent, ...unreached],
+    } as Result;
+  }
+
+  /** A round trip over every connection in use. */
+  async probe({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+    if (this.#shards.size === 0) throw new SpushError('RPC_PEER_GONE', 'Redis is not reached');
+    await Promise.all([...this.#shards.values()].map(({ shard }) => shard.probe(deadlineMs)));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    if (this.#opened) this.#say(this.#channels.all, { t: 'gone' });
+    this.#closed = true;
+    for (const timer of [this.#layoutTimer, this.#hereTimer, this.#helloTimer, this.#lostTimer]) {
+      if (timer) clearTimeout(timer);
+    }
+    this.#asks.close();
+    this.#finder.close();
+    await Promise.all([...this.#shards.values()].map(({ shard }) => shard.close(CLOSE_DEADLINE_MS)));
+    this.#shards.clear();
+    this.#followed.clear();
+  }
+
+  /** For commands on a key beside the news; null while its server is not reached. */
+  linkFor(key: string): RedisLink | null {
+    return this.#bySlot[keySlot(key)]?.link ?? null;
+  }
+
+  nonceKey(key: string, nonce: string): string {
+    return this.#channels.nonce(key, nonce);
+  }
+
+  async #start(): Promise<void> {
+    const layout = await this.#finder.find([]);
+    await Promise.all(this.#apply(layout));
+  }
+
+  #shardOf(channel: string): RedisShard | undefined {
+    return this.#sharded ? this.#bySlot[keySlot(channel)] : this.#home;
+  }
+
+  #say(channel: string, word: BusWord): boolean {
+    if (this.#closed) return false;
+    return this.#shardOf(channel)?.publish(channel, JSON.stringify(word), true) ?? false;
+  }
+
+  // Where Redis is.
+
+  #findLater(ms: number): void {
+    if (this.#closed) return;
+    if (this.#layoutTimer) clearTimeout(this.#layoutTimer);
+    this.#layoutTimer = setTimeout(() => void this.#find(), ms);
+  }
+
+  #findSoon(): void {
+    if (!this.#opened || !this.#finder.changes || this.#findingSoon) return;
+    this.#findingSoon = true;
+    this.#findLater(LAYOUT_SOON_MS);
+  }
+
+  async #find(): Promise<void> {
+    if (this.#finding) return;
+    this.#finding = true;
+    try {
+      const open = [...this.#shards.values()].flatMap(({ shard }) => shard.link ?? []);
+      const layout = await this.#finder.find(open);
+      if (this.#closed) return;
+      for (const started of this.#apply(layout)) started.catch(() => {}); // the shard has logged it and goes on
+    } catch (error) {
+      const log = this.#seldom;
+      log.warn('redis.layoutUnknown', { error: errorText(error) });
+    } finally {
+      this.#finding = false;
+      this.#findingSoon = false;
+    }
+    this.#findLater(LAYOUT_EVERY_MS);
+  }
+
+  /**
+   * Answers what is being started. A server that has stayed as it was is not touched; one that holds other slots is begun
+   * anew, as even its probe may lie elsewhere now.
+   */
+  #apply({ servers, sharded }: Layout): Promise<void>[] {
+    const wanted = new Map(
+      servers.map((server) => [addressText(server.address), { server, slots: textOf(server) }]),
+    );
+    const unsent: Parcel[] = [];
+    const retire = (name: string, shard: RedisShard): void => {
+      this.#shards.delete(name);
+      unsent.push(...shard.takeUnsent());
+      void shard.close(0);
+    };
+    this.#sharded = sharded;
+    for (const [name, { shard, slots }] of this.#shards) {
+      if (wanted.get(name)?.slots === slots) continue;
+      if (!wanted.has(name)) this.#log.warn('redis.serverGone', { server: name });
+      retire(name, shard);
+    }
+    if (!sharded && !this.#all().some((shard) => shard === this.#home)) {
+      // Another one will be home: it is begun anew too, as only what begins subscribes to everything.
+      for (const [name, { shard }] of this.#shards) retire(name, shard);
+    }
+    const fresh: RedisShard[] = [];
+    for (const [name, { server, slots }] of wanted) {
+      if (this.#shards.has(name)) continue;
+      const shard = this.#newShard(server, sharded);
+      this.#shards.set(name, { shard, slots });
+      fresh.push(shard);
+    }
+    this.#mapSlots(servers);
+    for (const { channel, contents } of unsent) {
+      for (const line of contents.split('\n')) this.#shardOf(channel)?.publish(channel, line, true);
+    }
+    if (fresh.length > 0) this.#judgeHealth();
+    return fresh.map((shard) => shard.start());
+  }
+
+  #all(): RedisShard[] {
+    return [...this.#shards.values()].map(({ shard }) => shard);
+  }
+
+  #mapSlots(servers: readonly LayoutServer[]): void {
+    this.#bySlot.fill(undefined);
+    for (const { address, slots } of servers) {
+      const shard = this.#shards.get(addressText(address))?.shard;
+      for (const { from, to } of slots) this.#bySlot.fill(shard, from, to + 1);
+    }
+    const all = this.#all();
+    if (this.#home && all.includes(this.#home)) return;
+    // In an old Cluster any server does: news is the same on all.
+    this.#home = all[Math.floor((this.#options.random ?? Math.random)() * all.length)];
+  }
+
+  #newShard({ address, slots }: LayoutServer, sharded: boolean): RedisShard {
+    const { redis, identity, clock, log } = this.#options;
+    this.#lanes += 1;
+    const sender: Sender = { ...identity, lane: this.#lanes };
+    let seq = 0;
+    const shard: RedisShard = new RedisShard({
+      address,
+      sharded,
+      probeChannel: this.#probeChannel(slots),
+      channels: () => this.#channelsOf(shard),
+      open: (at, purpose) =>
+        RedisLink.open({ address: at, redis, name: `${clientName(identity)}.${purpose}` }),
+      seal: (channel, contents) => {
+        seq += 1;
+        return this.#envelopes.seal(channel, { sender, seq, ts: clock.now(), contents });
+      },
+      onMessage: (from, channel, message) => this.#onMessage(from, channel, message),
+      onUp: (from) => this.#onUp(from),
+      onDown: () => this.#onDown(),
+      onLostNews: (lines) => this.#onLostNews(lines),
+      onMoved: () => this.#findSoon(),
+      random: this.#options.random ?? Math.random,
+      log,
+    });
+    return shard;
+  }
+
+  /** Numbers are tried until one lies on the server; with a thousand servers that is a thousand tries. */
+  #probeChannel(slots: LayoutServer['slots']): string {
+    for (let number = 0; ; number += 1) {
+      const channel = this.#channels.probe(number);
+      const slot = keySlot(channel);
+      if (slots.some(({ from, to }) => from <= slot && slot <= to)) return channel;
+    }
+  }
+
+  *#channelsOf(shard: RedisShard): Iterable<string> {
+    const { all, own } = this.#channels;
+    for (const channel of [all, own]) if (this.#shardOf(channel) === shard) yield channel;
+    for (const uid of this.#followed) {
+      const channel = this.#channels.user(uid);
+      if (this.#shardOf(channel) === shard) yield channel;
+    }
+  }
+
+  #onUp(shard: RedisShard): void {
+    this.#judgeHealth();
+    if (!this.#opened) return;
+    this.#log.info('redis.again', { server: shard.name });
+    this.#members.excuse();
+    this.#announceNow();
+    this.#tellLost();
+    this.#gap();
+  }
+
+  #onDown(): void {
+    this.#judgeHealth();
+    this.#findSoon();
+  }
+
+  #judgeHealth(): void {
+    const shards = [...this.#shards.values()];
+    const healthy = shards.length > 0 && shards.every(({ shard }) => shard.up);
+    if (healthy === this.#healthy || this.#closed) return;
+    this.#healthy = healthy;
+    this.#options.onHealth?.(healthy);
+  }
+
+  // Gaps.
+
+  #gap(): void {
+    if (this.#closed) return;
+    this.counts.gaps += 1;
+    this.#log.warn('bus.gap');
+    this.#listener?.onGap();
+  }
+
+  #onLostNews(lines: number): void {
+    this.counts.dropped += lines;
+    const log = this.#seldom;
+    log.warn('bus.dropping', { dropped: this.counts.dropped });
+    this.#lostNews = true;
+    this.#tellLost();
+  }
+
+  /** As soon as they can hear it. */
+  #tellLost(): void {
+    if (!this.#lostNews || this.#closed || !this.#shardOf(this.#channels.all)?.up) return;
+    const wait = this.#lostToldAt + LOST_EVERY_MS - this.#options.clock.now();
+    if (wait > 0) {
+      this.#lostTimer ??= setTimeout(() => {
+        this.#lostTimer = null;
+        this.#tellLost();
+      }, wait);
+      return;
+    }
+    this.#lostNews = false;
+    this.#lostToldAt = this.#options.clock.now();
+    this.#say(this.#channels.all, { t: 'lost' });
+  }
+
+  // What arrives.
+
+  #onMessage(shard: RedisShard, name: string, message: Buffer): void {
+    const channel = this.#channels.parse(name);
+    if (channel === null) return;
+    const opened = this.#envelopes.open(name, message, this.#options.clock.now());
+    if (typeof opened === 'string') {
+      this.#refuse(opened, channel);
+      return;
+    }
+    const isOwn = opened.sender.node === this.#options.identity.node;
+    if (isOwn && channel.of !== 'probe') return;
+    if (!isOwn && channel.of === 'probe') {
+      this.#refuse('badContents', channel, opened, 'a probe of another process');
+      return;
+    }
+    if (!this.#numbers.take(opened)) {
+      this.#refuse('replayed', channel, opened);
+      return;
+    }
+    for (const line of opened.contents.toString('utf8').split('\n')) {
+      const parsed = parseBusMessage(line, channel);
+      if (typeof parsed === 'string') {
+        this.counts.bad += 1;
+        this.#refuse('badContents', channel, opened, parsed);
+      } else this.#take(shard, opened, parsed);
+    }
+  }
+
+  #take(shard: RedisShard, { sender }: Opened, message: BusMessage): void {
+    if (isBusEvent(message)) {
+      this.counts.received += 1;
+      const to = busEventUid(message);
+      if (to === null || this.#followed.has(to)) this.#listener?.onEvent(message);
+      return;
+    }
+    switch (message.t) {
+      case 'probe':
+        shard.heard(message.id);
+        return;
+      case 'here':
+        if (this.#twins?.heard(sender)) this.#log.warn('bus.nodeNameTwice', { ...nodeOf(sender) });
+        if (this.#members.here({ node: sender.node, process: sender.process, holds: message.holds }))
+          this.#hello();
+        return;
+      case 'gone':
+        this.#members.gone(sender.node);
+        return;
+      case 'lost':
+        this.#gap();
+        return;
+      case 'ask':
+        void this.#answer(sender, message);
+        return;
+      case 'answer':
+        if (!this.#asks.answered(sender, message.id, message.result)) {
+          this.#refuse(
+            'badContents',
+            { of: 'node' },
+            null,
+            `the answer of ${memberName(sender)} does not fit`,
+          );
+        }
+        return;
+    }
+  }
+
+  #refuse(
+    reason: Refusal,
+    channel: Channel,
+    opened: Opened | null = null,
+    fault: string | null = null,
+  ): void {
+    this.counts.refused[reason] += 1;
+    const log = this.#seldom;
+    log.warn('bus.refused', {
+      reason,
+      channel: channel.of,
+      from: opened === null ? null : memberName(opened.sender),
+      fault,
+      refused: Object.values(this.counts.refused).reduce((sum, count) => sum + count, 0),
+    });
+  }
+
+  // Questions.
+
+  async #askOwn(question: QuestionName, args: unknown, deadlineMs: number): Promise<Answers<unknown>> {
+    const { answer, identity } = this.#options;
+    if (!answer) return { answers: [], silent: [] };
+    const from = memberName(identity);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Answers<unknown>>((resolve) => {
+      timer = setTimeout(() => resolve({ answers: [], silent: [from] }), deadlineMs);
+    });
+    const answered = (async (): Promise<Answers<unknown>> => {
+      try {
+        return { answers: [{ from, result: await answer(question, args) }], silent: [] };
+      } catch (error) {
+        this.#log.warn('ask.failed', { question, error: errorText(error) });
+        return { answers: [], silent: [from] };
+      }
+    })();
+    const result = await Promise.race([answered, late]);
+    clearTimeout(timer);
+    return result;
+  }
+
+  async #answer(asker: BusIdentity, { id, question, args }: BusWord & { t: 'ask' }): Promise<void> {
+    const { answer } = this.#options;
+    if (!answer) return;
+    const parsed = questionSchemas[question].args.safeParse(args);
+    if (!parsed.success) {
+      this.#refuse('badContents', { of: 'all' }, null, `arguments of ${question} do not fit`);
+      return;
+    }
+    try {
+      const result = await answer(question, parsed.data);
+      this.#say(this.#channels.node(asker.node), { t: 'answer', id, result });
+    } catch (error) {
+      // The asker names us as silent.
+      this.#log.warn('ask.failed', { question, error: errorText(error) });
+    }
+  }
+
+  // Who is there.
+
+  #announce(): void {
+    this.#announceNow();
+    this.#hereTimer = setInterval(() => {
+      if (this.#healthy) this.#members.forget();
+      this.#announceNow();
+    }, HERE_EVERY_MS);
+  }
+
+  #announceNow(): void {
+    if (!this.#shardOf(this.#channels.all)?.up) return;
+    this.#say(this.#channels.all, { t: 'here', holds: this.#options.answer !== undefined });
+  }
+
+  /** Somebody is new and does not know us yet. */
+  #hello(): void {
+    this.#helloTimer ??= setTimeout(() => {
+      this.#helloTimer = null;
+      this.#announceNow();
+    }, 20);
+  }
+}
+
+function textOf({ slots }: LayoutServer): string {
+  return slots.map(({ from, to }) => `${from}-${to}`).join(',');
+}
+
+/** CLIENT SETNAME takes no blanks. */
+function clientName({ node, process }: BusIdentity): string {
+  return `${node}.${process}`;
+}
