@@ -1,0 +1,41 @@
+/** What the handlers of commands are given. One file per command; each answers the body of its reply or throws. */
+import type { Bus } from '../../../platform/bus/bus.js';
+import type { SystemConfig } from '../../../platform/config/config-schema.js';
+import type { Log } from '../../../platform/log/log.js';
+import type { MessageStore } from '../../../platform/store/message-store.js';
+import type { Clock } from '../../../shared/base/clock.js';
+import { SpushError } from '../../../shared/base/errors.js';
+import type { WsCommandBody, WsCommandName } from '../../../shared/protocol/ws-commands.js';
+import type { Replays } from '../../delivery/replay.js';
+import { isLoggedIn, type LiveSession, type LoggedInSession } from '../../sessions/live-session.js';
+import type { LoginDesk } from '../../sessions/login-desk.js';
+import type { WorkerStats } from '../../worker-stats.js';
+
+export interface CommandDeps {
+  readonly store: MessageStore;
+  readonly bus: Pick<Bus, 'publish'>;
+  readonly desk: LoginDesk;
+  readonly replays: Pick<Replays, 'start'>;
+  readonly system: () => SystemConfig;
+  readonly stats: WorkerStats;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface CommandResult {
+  readonly body: object;
+  /** Runs after the reply is written. */
+  readonly afterReply?: () => void;
+}
+
+export type CommandHandler<C extends WsCommandName> = (
+  session: LiveSession,
+  body: WsCommandBody<C>,
+  deps: CommandDeps,
+) => Promise<CommandResult> | CommandResult;
+
+/** The session as a logged-in one; 401 when it is a visitor's. */
+export function requireLogin(session: LiveSession): LoggedInSession {
+  if (!isLoggedIn(session)) throw new SpushError('UNAUTHORIZED', 'log in first');
+  return session;
+}

@@ -1,0 +1,18 @@
+import { type CommandHandler, requireLogin } from './command-context.js';
+
+/** How long a client may show its copy; spread, so that pages opened together do not come back together. */
+const CACHE_SECONDS_MIN = 300;
+const CACHE_SECONDS_MAX = 600;
+
+export const list: CommandHandler<'list'> = async (session, body, { store }) => {
+  const { uid } = requireLogin(session).data.login;
+  const { items, next } = await store.list(uid, {
+    limit: body.limit,
+    ...(body.kind ? { kind: body.kind } : {}),
+    ...(body.unread === undefined ? {} : { unread: body.unread }),
+    ...(body.cursor ? { cursor: body.cursor } : {}),
+  });
+  const cacheSeconds =
+    CACHE_SECONDS_MIN + Math.floor(Math.random() * (CACHE_SECONDS_MAX - CACHE_SECONDS_MIN + 1));
+  return { body: { items, next, cacheSeconds } };
+};

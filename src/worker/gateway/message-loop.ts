@@ -1,0 +1,173 @@
+/**
+ * The life of a frame: rate, envelope, command, handler, reply. Every frame gets its answer, and nothing a client sends
+ * ends more than its own connection.
+ */
+
+import { nowSeconds } from '../../shared/base/clock.js';
+import { errorText, isSpushError, type SpushError } from '../../shared/base/errors.js';
+import { CLOSE } from '../../shared/protocol/close-codes.js';
+import type { WsCommandName } from '../../shared/protocol/ws-commands.js';
+import { LOGIN_RETRY_SECONDS, replyText, UNREADABLE_FRAMES_MAX } from '../../shared/protocol/ws-frames.js';
+import type { LiveSession } from '../sessions/live-session.js';
+import { ack } from './commands/ack.js';
+import type { CommandDeps, CommandHandler, CommandResult } from './commands/command-context.js';
+import { list } from './commands/list.js';
+import { login } from './commands/login.js';
+import { logout } from './commands/logout.js';
+import { ping } from './commands/ping.js';
+import { read } from './commands/read.js';
+import { unread } from './commands/unread.js';
+import { RateBucket, type RateBucketState } from './rate-bucket.js';
+import { BINARY_FAULT, type Command, type Fault, readFrame } from './read-frame.js';
+import { textFrame } from './text-frame.js';
+
+const HANDLERS: { readonly [C in WsCommandName]: CommandHandler<C> } = {
+  login,
+  logout,
+  ping,
+  ack,
+  list,
+  read,
+  unread,
+};
+
+/** Refused commands in a row after which a flooding client is sent away. */
+const REFUSED_MAX = 10_000;
+const RATE_RETRY_SECONDS = 1;
+
+/** What of it travels when the connection is handed to another Worker. */
+export interface MessageLoopState {
+  readonly rate: RateBucketState;
+  /** Commands refused for their rate, in a row. */
+  readonly refused: number;
+}
+
+export class MessageLoop {
+  readonly #session: LiveSession;
+  readonly #deps: CommandDeps;
+  readonly #rate: RateBucket;
+  #refused: number;
+  #running = 0;
+
+  /** @param state of a connection that comes from another Worker. */
+  constructor(session: LiveSession, deps: CommandDeps, state: MessageLoopState | null) {
+    this.#session = session;
+    this.#deps = deps;
+    this.#rate = state ? new RateBucket(state.rate) : RateBucket.full(this.#rateLimit(), deps.clock.now());
+    this.#refused = state?.refused ?? 0;
+  }
+
+  /** Commands that have no reply yet. */
+  get running(): number {
+    return this.#running;
+  }
+
+  get state(): MessageLoopState {
+    return { rate: this.#rate.state, refused: this.#refused };
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    const { data: session, connection } = this.#session;
+    const { clock, stats } = this.#deps;
+    if (!connection.open) return;
+    const now = clock.now();
+    session.lastTrafficAt = now;
+    stats.requests += 1;
+    const frame = isBinary ? null : readFrame(data.toString());
+    if (!this.#rate.take(this.#rateLimit(), now)) {
+      this.#tooMany(frame);
+      return;
+    }
+    this.#refused = 0;
+    if (frame === null) {
+      this.#fault(BINARY_FAULT);
+      return;
+    }
+    if (frame.ok) {
+      session.unreadable = 0;
+      void this.#run(frame.command);
+      return;
+    }
+    session.unreadable = frame.unreadable ? session.unreadable + 1 : 0;
+    this.#fault(frame.fault);
+    if (session.unreadable >= UNREADABLE_FRAMES_MAX) {
+      connection.end(CLOSE.policy, `${UNREADABLE_FRAMES_MAX} unreadable frames in a row`, null);
+    }
+  }
+
+  async #run(command: Command): Promise<void> {
+    this.#running += 1;
+    try {
+      const result = await dispatch(command, this.#session, this.#deps);
+      this.#reply(command.cmd, command.id, 200, 'ok', result.body);
+      result.afterReply?.();
+    } catch (error) {
+      this.#failed(command, error);
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #failed(command: Command, error: unknown): void {
+    if (isSpushError(error)) {
+      this.#reply(command.cmd, command.id, statusFor(error), error.message, faultBody(command.cmd, error));
+      return;
+    }
+    // Our own bug: this command fails with 500, the log has it whole, everybody else goes on.
+    this.#deps.log.error('gateway.command-failed', {
+      cmd: command.cmd,
+      session: this.#session.data.id,
+      error: errorText(error),
+      stack: error instanceof Error ? error.stack : undefined,
+    });
+    this.#reply(command.cmd, command.id, 500, 'something went wrong here; it is logged', {});
+  }
+
+  #tooMany(frame: ReturnType<typeof readFrame> | null): void {
+    this.#refused += 1;
+    if (this.#refused > REFUSED_MAX) {
+      this.#session.connection.end(CLOSE.policy, 'far too many commands', null);
+      return;
+    }
+    const { cmd, id } = frame === null ? BINARY_FAULT : frame.ok ? frame.command : frame.fault;
+    this.#reply(cmd, id, 429, 'too many commands', { retryAfter: RATE_RETRY_SECONDS });
+  }
+
+  #fault(fault: Fault): void {
+    this.#reply(
+      fault.cmd,
+      fault.id,
+      fault.code,
+      fault.msg,
+      fault.errors.length > 0 ? { errors: fault.errors } : {},
+    );
+  }
+
+  #reply(cmd: string, id: string, code: number, msg: string, body: object): void {
+    const text = replyText({ cmd, id, ts: nowSeconds(this.#deps.clock), code, msg, body });
+    this.#session.connection.put(textFrame(text));
+  }
+
+  #rateLimit(): { perSecond: number; burst: number } {
+    const { CommandsPerSecond, CommandsBurst } = this.#deps.system();
+    return { perSecond: CommandsPerSecond, burst: CommandsBurst };
+  }
+}
+
+function dispatch<C extends WsCommandName>(
+  command: Command & { readonly cmd: C },
+  session: LiveSession,
+  deps: CommandDeps,
+): Promise<CommandResult> | CommandResult {
+  const handler = HANDLERS[command.cmd] as CommandHandler<C>;
+  return handler(session, command.body as never, deps);
+}
+
+function statusFor(error: SpushError): number {
+  return error.status === 504 ? 503 : error.status;
+}
+
+function faultBody(cmd: WsCommandName, error: SpushError): object {
+  const retry = cmd === 'login' && [401, 429, 503].includes(statusFor(error));
+  return retry ? { ...error.detail, retryAfter: LOGIN_RETRY_SECONDS } : error.detail;
+}

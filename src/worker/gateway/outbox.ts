@@ -1,0 +1,92 @@
+/**
+ * The way out of one connection, bounded in bytes and in time. A reader that is a little slow loses live copies only
+ * (they are in the store and it is told to fetch them); one that is far behind, or stands still, is given up.
+ */
+import type { Duplex } from 'node:stream';
+
+export interface OutboxLimits {
+  /** Unsent bytes above which live copies are left out. */
+  readonly softBytes: number;
+  /** Unsent bytes above which the reader is given up. */
+  readonly hardBytes: number;
+  /** Time without progress after which the reader is given up. */
+  readonly stallMs: number;
+}
+
+export type WriteResult = 'written' | 'left-out' | 'given-up' | 'closed';
+
+/** The parts of a socket that are used; a stand-in in tests. */
+export type OutboxSocket = Pick<
+  Duplex,
+  'write' | 'writableLength' | 'writableNeedDrain' | 'writable' | 'destroyed' | 'once' | 'off'
+> & {
+  readonly bytesWritten?: number;
+};
+
+export class Outbox {
+  readonly #socket: OutboxSocket;
+  readonly #limits: () => OutboxLimits;
+  #stalledSince = 0;
+  #flushedBytes = 0;
+
+  constructor(socket: OutboxSocket, limits: () => OutboxLimits) {
+    this.#socket = socket;
+    this.#limits = limits;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Below the soft mark: live copies may be written. */
+  get flowing(): boolean {
+    return this.#socket.writableLength <= this.#limits().softBytes;
+  }
+
+  /** A copy of something the store holds too: left out when the reader is slow. */
+  offer(frame: Buffer, onFlushed?: () => void): WriteResult {
+    const socket = this.#socket;
+    if (socket.destroyed || !socket.writable) return 'closed';
+    if (socket.writableLength > 0 && !this.flowing) return 'left-out';
+    if (onFlushed) socket.write(frame, (error) => error ?? onFlushed());
+    else socket.write(frame);
+    return 'written';
+  }
+
+  /** Something that is not kept elsewhere: a reply, an event. */
+  put(frame: Buffer): WriteResult {
+    const socket = this.#socket;
+    if (socket.destroyed || !socket.writable) return 'closed';
+    if (socket.writableLength > this.#limits().hardBytes) return 'given-up';
+    socket.write(frame);
+    return 'written';
+  }
+
+  /** Resolves when there is room again (the stream asks for no drain any more), or the socket is closed. */
+  drained(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed || !socket.writable || !socket.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        socket.off('drain', done);
+        socket.off('close', done);
+        resolve();
+      };
+      socket.once('drain', done);
+      socket.once('close', done);
+    });
+  }
+
+  /** To be called now and then: true when unsent bytes have made no progress for too long. */
+  stalled(nowMs: number): boolean {
+    const unsent = this.#socket.writableLength;
+    const flushed = (this.#socket.bytesWritten ?? 0) - unsent;
+    if (unsent === 0 || flushed !== this.#flushedBytes) {
+      this.#flushedBytes = flushed;
+      this.#stalledSince = nowMs;
+      return false;
+    }
+    if (this.#stalledSince === 0) this.#stalledSince = nowMs;
+    return nowMs - this.#stalledSince >= this.#limits().stallMs;
+  }
+}

@@ -1,0 +1,102 @@
+/** A connection over a real WebSocket: what leaves through the outbox, and how it ends. */
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import type { Clock } from '../../shared/base/clock.js';
+import { nowSeconds } from '../../shared/base/clock.js';
+import type { SessionData } from '../../shared/domain/session.js';
+import { CLOSE, type CloseCode } from '../../shared/protocol/close-codes.js';
+import { eventText } from '../../shared/protocol/ws-frames.js';
+import type { Connection } from '../sessions/live-session.js';
+import { Outbox, type OutboxLimits, type WriteResult } from './outbox.js';
+import { textFrame } from './text-frame.js';
+
+/** What a slow reader gets to take its last frames; then the socket is destroyed. */
+const SLOW_END_MS = 1000;
+/** RFC 6455 §5.5: a control frame carries 125 bytes, two of them are the code. */
+const CLOSE_REASON_BYTES_MAX = 123;
+
+export interface WsConnectionDeps {
+  readonly clock: Clock;
+  readonly limits: () => OutboxLimits;
+  /** Seconds until a client that is sent away because it was slow may come back. */
+  readonly retryAfter: () => number;
+  readonly onSlowClosed: () => void;
+}
+
+export class WsConnection implements Connection {
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  readonly #data: SessionData;
+  readonly #outbox: Outbox;
+  readonly #deps: WsConnectionDeps;
+  #ended = false;
+
+  /** @param socket the raw socket under `ws`: finished frames are written to it without a detour. */
+  constructor(ws: WebSocket, socket: Duplex, data: SessionData, deps: WsConnectionDeps) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#data = data;
+    this.#deps = deps;
+    this.#outbox = new Outbox(socket, deps.limits);
+  }
+
+  get open(): boolean {
+    return !this.#ended && this.#ws.readyState === this.#ws.OPEN;
+  }
+
+  put(frame: Buffer): void {
+    if (!this.open) return;
+    const result = this.#outbox.put(frame);
+    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.now();
+    else if (result === 'given-up') this.#giveUp();
+  }
+
+  offer(frame: Buffer, onFlushed?: () => void): WriteResult {
+    if (!this.open) return 'closed';
+    const result = this.#outbox.offer(frame, onFlushed);
+    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.now();
+    return result;
+  }
+
+  drained(): Promise<void> {
+    return this.#outbox.drained();
+  }
+
+  stalled(nowMs: number): boolean {
+    if (!this.open || !this.#outbox.stalled(nowMs)) return false;
+    this.#giveUp();
+    return true;
+  }
+
+  end(code: CloseCode, reason: string, retryAfter: number | null): void {
+    if (!this.open) return;
+    this.#ended = true;
+    this.#outbox.put(textFrame(eventText('bye', nowSeconds(this.#deps.clock), { reason, retryAfter })));
+    this.#ws.close(code, cutToBytes(reason, CLOSE_REASON_BYTES_MAX));
+  }
+
+  /** Nothing is written any more, and nobody is told: the connection is another Worker's. */
+  release(): void {
+    this.#ended = true;
+  }
+
+  cut(): void {
+    this.#ended = true;
+    this.#ws.terminate();
+  }
+
+  #giveUp(): void {
+    this.#deps.onSlowClosed();
+    this.end(CLOSE.slowReader, 'this reader is too slow', this.#deps.retryAfter());
+    setTimeout(() => this.#socket.destroy(), SLOW_END_MS).unref();
+  }
+}
+
+/** The longest beginning of a text that fits; no character is cut in two. */
+function cutToBytes(text: string, bytesMax: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= bytesMax) return text;
+  let end = bytesMax;
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return bytes.toString('utf8', 0, end);
+}

@@ -1,0 +1,65 @@
+/**
+ * A session and the connection it belongs to. The data can travel to another Worker; what is here besides stays behind.
+ */
+import type { MessageItem } from '../../shared/domain/message.js';
+import type { MessageId } from '../../shared/domain/message-id.js';
+import type { Login, SessionData } from '../../shared/domain/session.js';
+import type { CloseCode } from '../../shared/protocol/close-codes.js';
+import type { WriteResult } from '../gateway/outbox.js';
+
+/** What delivery and commands may do with a connection. */
+export interface Connection {
+  /** A frame that is not kept elsewhere. */
+  put(frame: Buffer): void;
+  /** A copy of something the store holds. `onFlushed` when the kernel has taken it. */
+  offer(frame: Buffer, onFlushed?: () => void): WriteResult;
+  /** Resolves when there is room for more, or the connection is closed. */
+  drained(): Promise<void>;
+  /** Unsent bytes have made no progress for too long. */
+  stalled(nowMs: number): boolean;
+  readonly open: boolean;
+  /** Says bye and closes. `retryAfter`: seconds, or null when the client must not come back by itself. */
+  end(code: CloseCode, reason: string, retryAfter: number | null): void;
+  /** Closes the socket at once. */
+  cut(): void;
+}
+
+export interface ReplayState {
+  held: MessageItem[];
+  running: boolean;
+  /** More came than can be held: the store has them, and is read on. */
+  overflowed: boolean;
+  /** Read the store once more, from the beginning, before it ends. */
+  again: boolean;
+  /** Everything up to here is written; null: nothing yet. */
+  after: MessageId | null;
+  /** The reader has still to be told that copies were left out. */
+  more: boolean;
+}
+
+/** A replay that has not begun. */
+export function newReplayState(): ReplayState {
+  return { held: [], running: false, overflowed: false, again: false, after: null, more: false };
+}
+
+export interface LiveSession {
+  readonly data: SessionData;
+  readonly connection: Connection;
+  /** From login until its replay is done: live messages wait here until the older ones are written. */
+  replay: ReplayState | null;
+  /** The lowest message of which a copy was left out since the last replay, or null. */
+  missed: MessageId | null;
+}
+
+export interface LoggedInSession extends LiveSession {
+  readonly data: SessionData & { readonly login: Login };
+}
+
+export function isLoggedIn(session: LiveSession): session is LoggedInSession {
+  return session.data.login !== null;
+}
+
+/** The session is open and this user's. */
+export function isOf(session: LiveSession, uid: number): session is LoggedInSession {
+  return session.connection.open && isLoggedIn(session) && session.data.login.uid === uid;
+}

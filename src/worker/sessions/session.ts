@@ -1,0 +1,37 @@
+/** Making sessions, and the memory of what a session has been sent. */
+import { randomBytes } from 'node:crypto';
+import type { SessionData } from '../../shared/domain/session.js';
+
+/** Messages a session remembers as sent. Overlaps of live copies and replays are far shorter; clients drop doubles by id too. */
+export const SEEN_MAX = 512;
+/** How long they are remembered; longer than any copy can be under way. */
+export const SEEN_MS = 120_000;
+
+export function createSessionData(address: string, nowMs: number): SessionData {
+  return {
+    id: randomBytes(12).toString('base64url'),
+    address,
+    connectedAt: nowMs,
+    login: null,
+    lastTrafficAt: nowMs,
+    unreadable: 0,
+    seen: new Map(),
+  };
+}
+
+export function noteSeen(seen: SessionData['seen'], id: string, nowMs: number): void {
+  seen.delete(id);
+  seen.set(id, nowMs);
+  if (seen.size > SEEN_MAX) {
+    const oldest = seen.keys().next();
+    if (!oldest.done) seen.delete(oldest.value);
+  }
+}
+
+/** Forgets what was sent long ago. */
+export function forgetSeen(seen: SessionData['seen'], nowMs: number): void {
+  for (const [id, at] of seen) {
+    if (nowMs - at < SEEN_MS) return;
+    seen.delete(id);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The end of a Worker, in order: take nothing new, tell the clients, finish what was begun, write what is known, close.
+ * Every step is tried even when one before it failed. When another process takes this one's place, its connections go a
+ * few at a time, and are served until they do.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bus } from '../platform/bus/bus.js';
+import type { Log } from '../platform/log/log.js';
+import type { LoopDelay } from '../platform/metrics/loop-delay.js';
+import type { StopOptions } from '../platform/rpc/child-runtime.js';
+import type { MessageStore } from '../platform/store/message-store.js';
+import { errorText } from '../shared/base/errors.js';
+import type { Readiness } from './api/readiness.js';
+import type { GapSweep } from './delivery/gap-sweep.js';
+import type { Replays } from './delivery/replay.js';
+import type { SentMarks } from './delivery/sent-marks.js';
+import type { Gateway } from './gateway/gateway.js';
+import type { HttpServer } from './gateway/http-server.js';
+import type { IdleSweep } from './gateway/idle-sweep.js';
+import type { MemoryWatch } from './memory-watch.js';
+import type { SessionRegistry } from './sessions/session-registry.js';
+
+/** What clients get to answer our close frame; those that do not are cut. */
+const CLOSE_MS = 2000;
+const LOOK_MS = 20;
+/** Of the deadline, for connections that go a few at a time; the rest is for what comes after. */
+const DRAIN_PART = 0.5;
+
+export interface WorkerParts {
+  readonly readiness: Readiness;
+  readonly gateway: Gateway;
+  readonly server: HttpServer;
+  readonly idle: IdleSweep;
+  readonly memory: MemoryWatch;
+  readonly replays: Replays;
+  readonly gaps: GapSweep;
+  readonly marks: SentMarks;
+  readonly bus: Bus;
+  readonly store: MessageStore;
+  readonly loopDelay: LoopDelay;
+  readonly sessions: SessionRegistry;
+  readonly log: Log;
+}
+
+export async function stopWorker(parts: WorkerParts, options: StopOptions): Promise<void> {
+  const { readiness, gateway, server, idle, replays, gaps, marks, bus, store, sessions, log } = parts;
+  const deadline = Date.now() + options.deadlineMs;
+  const left = (): number => Math.max(0, deadline - Date.now());
+  const step = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      log.error('worker.stop-step-failed', { what, error: errorText(error) });
+    }
+  };
+
+  readiness.stop();
+  parts.memory.stop();
+  const calls = server.close();
+  if (options.closing === 'process') {
+    await step('drain', async () => {
+      if (sessions.size > 0) options.waiting(`${sessions.size} connections to move elsewhere`);
+      await gateway.drain({ withinMs: left() * DRAIN_PART });
+    });
+  }
+  idle.stop();
+  gaps.stop();
+  replays.stop();
+  await step('connections', async () => {
+    if (sessions.size > 0) options.waiting(`${sessions.size} connections to close`);
+    gateway.stop();
+    await allClosed(sessions, Math.min(CLOSE_MS, left()));
+    for (const { connection } of sessions.all()) connection.cut();
+  });
+  await step('http calls', async () => {
+    options.waiting('HTTP calls under way');
+    await Promise.race([calls, sleep(left(), undefined, { ref: false })]);
+  });
+  await step('sent marks', () => marks.flush());
+  await step('bus', () => bus.close());
+  await step('store', async () => {
+    options.waiting('commits under way');
+    await store.close();
+  });
+  await step('loop delay', () => parts.loopDelay.close());
+}
+
+async function allClosed(sessions: SessionRegistry, withinMs: number): Promise<void> {
+  const until = Date.now() + withinMs;
+  while (sessions.size > 0 && Date.now() < until) await sleep(LOOK_MS);
+}

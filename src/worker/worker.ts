@@ -1,0 +1,327 @@
+/**
+ * A Worker: HTTP API and WebSocket on the shared port. This file makes the concrete things and hands each part what it
+ * needs; it decides nothing itself.
+ */
+import {
+  addressBudgetKey,
+  clientAddress,
+  isLoopback,
+  latestAddressList,
+} from '../platform/auth/client-address.js';
+import { createVerifier, verifierConcurrency } from '../platform/auth/create-verifier.js';
+import { newBusIdentity } from '../platform/bus/bus-identity.js';
+import { openBus } from '../platform/bus/open-bus.js';
+import type { SystemConfig } from '../platform/config/config-schema.js';
+import { packageVersion } from '../platform/config/package-version.js';
+import { fromPlainConfig } from '../platform/config/plain-config.js';
+import type { Log } from '../platform/log/log.js';
+import { openLoopDelay } from '../platform/metrics/loop-delay.js';
+import { measuredStore } from '../platform/metrics/measured-store.js';
+import { Metrics } from '../platform/metrics/metrics.js';
+import { masterPermits, PermitPool } from '../platform/permits/permit-pool.js';
+import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
+import { childStats } from '../platform/rpc/child-stats.js';
+import { openStore } from '../platform/store/open-store.js';
+import type { SpillHooks } from '../platform/store/spill/spilling-store.js';
+import { systemClock } from '../shared/base/clock.js';
+import { errorText } from '../shared/base/errors.js';
+import { createMessageIdSource } from '../shared/domain/message-id.js';
+import { createApi } from './api/api.js';
+import { createReadiness } from './api/readiness.js';
+import { askNodes } from './ask-nodes.js';
+import { createAcceptance } from './delivery/acceptance.js';
+import { Canary } from './delivery/canary.js';
+import { Delivery } from './delivery/delivery.js';
+import { GapSweep } from './delivery/gap-sweep.js';
+import { MovedMessages } from './delivery/moved-messages.js';
+import { Replays } from './delivery/replay.js';
+import { SentMarks } from './delivery/sent-marks.js';
+import { AddressBudget } from './gateway/address-budget.js';
+import { Gateway, retrySpread } from './gateway/gateway.js';
+import { HandshakeMeter } from './gateway/handshake-meter.js';
+import { createHttpServer } from './gateway/http-server.js';
+import { IdleSweep } from './gateway/idle-sweep.js';
+import { Arrivals } from './handoff/arrivals.js';
+import { Departures } from './handoff/departures.js';
+import { assertKnownInternals } from './handoff/known-internals.js';
+import { Reception } from './handoff/reception.js';
+import { TransitBox } from './handoff/transit-box.js';
+import { MemoryWatch } from './memory-watch.js';
+import { createAnswers } from './sessions/answer-questions.js';
+import { LoginDesk } from './sessions/login-desk.js';
+import { SessionRegistry } from './sessions/session-registry.js';
+import { UserFollows } from './sessions/user-follows.js';
+import { VisitorPlaces } from './sessions/visitor-places.js';
+import { stopWorker } from './stop-worker.js';
+import { createWorkerStats } from './worker-stats.js';
+
+const BUS_PROBE_MS = 1500;
+const NONCE_CLAIM_MS = 3000;
+/** Another node awaits the answer for 250 ms. */
+const NODE_FIGURES_MS = 200;
+
+export function runWorker(): Promise<number> {
+  return runChild('worker', {
+    parseConfig: (plain) => fromPlainConfig(plain, { loadFunctions: true }),
+    start: startWorker,
+  });
+}
+
+async function startWorker(context: ChildContext): Promise<StartedChild<'worker'>> {
+  const { config, current, log, peer, name } = context;
+  logUnknownInternals(log);
+  const clock = systemClock;
+  const system = (): SystemConfig => current().system;
+  const stats = createWorkerStats();
+  const loopDelay = openLoopDelay();
+  const metrics = new Metrics({ processFigures: true, loopDelay });
+  const ids = createMessageIdSource(context.generator, clock);
+  const onGroup = (calls: number): void => metrics.groupCommitted(calls);
+  const moved = new MovedMessages();
+  const spillHooks: SpillHooks = {
+    onLive: (items) => moved.publish(items),
+    onSpilled: (messages) => metrics.messagesSpilled(messages),
+    onWaiting: (messages) => metrics.spillWaits(messages),
+  };
+  const store = measuredStore(
+    await openStore(config, { ids, clock, log, create: context.firstStart, onGroup, spillHooks }),
+    metrics,
+  );
+
+  const sessions = new SessionRegistry();
+  const marks = new SentMarks({ store, clock, log });
+  const replays = new Replays({ store, delivery: () => delivery, log });
+  const transit = new TransitBox();
+  const delivery: Delivery = new Delivery({
+    sessions,
+    marks,
+    stats,
+    clock,
+    catchUp: (session, after) => replays.start(session, after),
+    onLost: () => gaps.start(),
+    resendMs: () => system().ResendSeconds * 1000,
+  });
+  const gaps: GapSweep = new GapSweep({ sessions, replays });
+  const {
+    bus,
+    receive,
+    gap,
+    refused,
+    nonces: nonceClaims,
+  } = await openBus(config, {
+    peer,
+    log,
+    clock,
+    identity: newBusIdentity(name, config.system.NodeName, context.nodeRun),
+    warnsOfTwin: context.index === 0,
+    mustReach: context.firstStart,
+    listener: {
+      onEvent: (event) => {
+        transit.onEvent(event);
+        delivery.onEvent(event);
+      },
+      onGap: () => {
+        transit.onGap();
+        gaps.start();
+      },
+    },
+    answer: (question, args) => answers[question](args as never),
+  });
+  moved.open(bus);
+  const follows = new UserFollows(bus);
+
+  const links = new PermitPool(masterPermits(peer, 'links'), log);
+  const visitorPermits = new PermitPool(masterPermits(peer, 'visitors'), log);
+  const visitors = new VisitorPlaces(visitorPermits, () => system().VisitorMax !== null);
+  const budget = new AddressBudget(clock);
+  const budgetKey = (address: string): string | null =>
+    isLoopback(address) ? null : addressBudgetKey(address);
+  const verifier = createVerifier({
+    config,
+    concurrency: () => verifierConcurrency(config.gzcp.concurrency, system().WorkerNum),
+    clock,
+    log,
+    meter: metrics.gzcp,
+  });
+  const retryAfter = (): number => retrySpread(system());
+  const desk = new LoginDesk({
+    verifier,
+    sessions,
+    follows,
+    budget,
+    visitors,
+    system,
+    clock,
+    budgetKey,
+    retryAfter,
+  });
+  const trusted = latestAddressList(() => system().TrustedProxies);
+  const handshakes = new HandshakeMeter(clock, Math.random);
+  const gateway = new Gateway({
+    store,
+    bus,
+    desk,
+    replays,
+    system,
+    stats,
+    clock,
+    log,
+    sessions,
+    links,
+    visitors,
+    handshakes,
+    budget,
+    budgetKey,
+    clientAddress: (req) => clientAddress(req, trusted()),
+    origins: new Set(config.api.origins.map((origin) => origin.toLowerCase())),
+    onRefused: (reason) => metrics.linkRefused(reason),
+  });
+  const idle = new IdleSweep({ sessions, system, retryAfter, stats, clock });
+
+  const canary = new Canary(clock);
+  const readiness = createReadiness({
+    clock,
+    log,
+    checks: [
+      { name: 'store', check: () => store.probe() },
+      { name: 'bus', check: () => bus.probe({ deadlineMs: BUS_PROBE_MS }) },
+      { name: 'delivery', check: async () => canary.check() },
+    ],
+  });
+  const acceptance = createAcceptance({ store, bus });
+  const nonces = nonceClaims({
+    async claim(key: string, nonce: string, expiresAt: number): Promise<boolean> {
+      const claimed = await peer.call(
+        'nonce.claim',
+        { key, nonce, expiresAt },
+        { deadlineMs: NONCE_CLAIM_MS },
+      );
+      return claimed.fresh;
+    },
+  });
+  const api = createApi({
+    config: current,
+    store,
+    acceptance,
+    bus,
+    nonces,
+    readiness,
+    metrics,
+    stats,
+    clock,
+    log,
+    version: packageVersion(),
+  });
+  const server = createHttpServer(system, log, {
+    onRequest: (req, res) => api.handle(req, res),
+    onContinue: (req, res) => api.handleContinue(req, res),
+    onUpgrade: (req, socket, head) => gateway.onUpgrade(req, socket, head),
+  });
+
+  const reception = new Reception({ gateway, desk, delivery, replays });
+  const handoffDeps = { peer, transit, follows, reception, gateway, links, visitors, budget, budgetKey, log };
+  const arrivals = new Arrivals({
+    ...handoffDeps,
+    onAdopted: (pausedMs) => metrics.connectionAdopted(pausedMs),
+  });
+  const departures = new Departures({
+    ...handoffDeps,
+    bus,
+    sessions,
+    desk,
+    delivery,
+    replays,
+    gaps,
+    stopAccepting: () => server.close(),
+  });
+  const memory = new MemoryWatch({ limitBytes: () => system().WorkerMemoryMax, peer });
+
+  metrics.follow(() => ({
+    ...stats,
+    connections: sessions.size,
+    sessions: sessions.loggedIn,
+    busDropped: bus.counts.dropped,
+  }));
+  if (refused) metrics.followBusRefused(() => refused);
+  const answers = {
+    ...createAnswers(sessions, { node: config.system.NodeName, worker: name }, (uid, reason) => {
+      verifier.forget(uid);
+      desk.kicked(uid);
+      transit.onKick(uid, reason);
+    }),
+    metrics: async () => ({ metrics: await metrics.json() }),
+    figures: () => peer.call('node.figures', {}, { deadlineMs: NODE_FIGURES_MS }),
+  };
+  const address = await server.listen();
+  idle.start();
+  memory.start();
+
+  return {
+    address,
+    handlers: {
+      calls: {
+        stats: () => {
+          const { accepted, closed, requests, pushes, acks } = stats;
+          const open = { connections: sessions.size, sessions: sessions.loggedIn };
+          return childStats({ ...open, accepted, closed, requests, pushes, acks });
+        },
+        answer: ({ question, args }) => answers[question](args as never),
+        'nodes.figures': ({ deadlineMs }) => askNodes(bus, deadlineMs),
+        pendingCount: async () => ({ pending: await store.pendingCount() }),
+        'handoff.leave': () => departures.leave(),
+        'handoff.stay': async () => {
+          await server.listen();
+          return {};
+        },
+        'handoff.expect': async ({ sessions: expected }) => {
+          await arrivals.expect(expected);
+          return {};
+        },
+      },
+      notes: {
+        bus: ({ texts }) => receive(texts),
+        'bus.gap': () => gap(),
+        'permits.scarce': ({ pool, scarce }) => (pool === 'links' ? links : visitorPermits).onScarce(scarce),
+        'tls.reload': () => server.reloadTls(),
+        'handoff.adopted': ({ id }) => departures.adopted(id),
+        'handoff.returned': ({ ids: back }) => departures.returned(back),
+        'handoff.cancel': ({ ids: gone }) => arrivals.cancel(gone),
+        'handoff.abort': () => departures.abort(),
+      },
+      hands: {
+        'handoff.session': (session, handle) => arrivals.onSession(session, handle),
+      },
+    },
+    onConfig: ({ system: { MaxLinkNumber } }) => {
+      server.setMaxLinks(MaxLinkNumber);
+      server.reloadTls();
+    },
+    stop: (options) => {
+      const parts = {
+        readiness,
+        gateway,
+        server,
+        idle,
+        memory,
+        replays,
+        gaps,
+        marks,
+        bus,
+        store,
+        loopDelay,
+        sessions,
+        log,
+      };
+      return stopWorker(parts, options);
+    },
+  };
+}
+
+/** Everything works without it, but a reload then closes connections instead of handing them over. */
+function logUnknownInternals(log: Log): void {
+  try {
+    assertKnownInternals();
+  } catch (error) {
+    log.error('handoff.internals', { error: errorText(error) });
+  }
+}
