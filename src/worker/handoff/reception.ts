@@ -1,0 +1,61 @@
+/**
+ * Puts a session that has travelled into service: the same for one that comes from another Worker and for one that comes
+ * back. In this order: it is registered, gets what came for it on the way, its replay goes on, and only then it is read.
+ */
+import type { Socket } from 'node:net';
+import { CLOSE } from '../../shared/protocol/close-codes.js';
+import type { TravellingReplay, TravellingSession } from '../../shared/protocol/handoff.js';
+import type { Delivery } from '../delivery/delivery.js';
+import type { Replays } from '../delivery/replay.js';
+import type { Attached, Gateway } from '../gateway/gateway.js';
+import { isLoggedIn } from '../sessions/live-session.js';
+import type { LoginDesk } from '../sessions/login-desk.js';
+import { startReading } from './socket-surgery.js';
+import type { Kept } from './transit-box.js';
+import { unpackSession } from './travelling.js';
+
+export interface ReceptionDeps {
+  readonly gateway: Pick<Gateway, 'arrive' | 'serve' | 'endIfClosing'>;
+  readonly desk: Pick<LoginDesk, 'arrived'>;
+  readonly delivery: Pick<Delivery, 'onEventFor'>;
+  readonly replays: Pick<Replays, 'goOn'>;
+}
+
+export type Arrived = Attached & { readonly socket: Socket };
+
+const FROM_THE_BEGINNING: TravellingReplay = { after: null, held: [], more: false };
+
+export class Reception {
+  readonly #deps: ReceptionDeps;
+
+  constructor(deps: ReceptionDeps) {
+    this.#deps = deps;
+  }
+
+  /** Builds the connection; nothing is read or written. Throws when it cannot be built. */
+  prepare(travelling: TravellingSession, socket: Socket, head: Buffer): Arrived {
+    const { rate, refused } = travelling;
+    const attached = this.#deps.gateway.arrive(socket, head, unpackSession(travelling), { rate, refused });
+    return { ...attached, socket };
+  }
+
+  /** It is this Worker's connection from here on. */
+  serve(attached: Arrived, travelling: TravellingSession, kept: Kept): void {
+    const { gateway, desk, delivery, replays } = this.#deps;
+    const { session, ws, socket } = attached;
+    gateway.serve(attached);
+    desk.arrived(session, travelling.login);
+    const replay = kept.gap ? { ...FROM_THE_BEGINNING, ...pick(travelling.replay) } : travelling.replay;
+    const goOn = replay && isLoggedIn(session) ? replays.goOn(session, replay) : null;
+    for (const item of travelling.owed) delivery.onEventFor(session, { t: 'notice', item });
+    for (const event of kept.events) delivery.onEventFor(session, event);
+    goOn?.();
+    if (kept.kicked !== null) session.connection.end(CLOSE.kicked, kept.kicked, null);
+    gateway.endIfClosing(session);
+    startReading(ws, socket);
+  }
+}
+
+function pick(replay: TravellingReplay | null): Partial<TravellingReplay> {
+  return replay ? { held: replay.held, more: replay.more } : {};
+}
