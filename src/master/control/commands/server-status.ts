@@ -1,0 +1,139 @@
+/**
+ * `server.status`: the figures of this node, the dead children's included; in PUSHENV 1 and 2 those of the other nodes
+ * beside them. This node's are its own master's, at once; the others are asked over the bus, by a Worker, as the master
+ * has no Redis, and are not waited for longer than 300 ms.
+ */
+import type { Config } from '../../../platform/config/config-schema.js';
+import type { Log } from '../../../platform/log/log.js';
+import type { Peer } from '../../../platform/rpc/peer.js';
+import { errorText } from '../../../shared/base/errors.js';
+import type { ServerStatus } from '../../../shared/protocol/control-commands.js';
+import type { ChildStats, ToChild, ToMaster } from '../../../shared/protocol/ipc.js';
+import { addUp, type NodeFigures } from '../../../shared/protocol/node-figures.js';
+import type { OwnFigures } from '../../status/node-figures.js';
+import type { ControlHandler } from '../control-handlers.js';
+
+const PENDING_DEADLINE_MS = 1000;
+/** For other nodes, and for the Worker that asks them. */
+const NODES_DEADLINE_MS = 250;
+const ASKER_DEADLINE_MS = 300;
+/** Workers that ask the other nodes; the first answer counts, so that one that hangs is not waited for. */
+const ASKERS = 2;
+const NOBODY_ASKS = 'other nodes: no Worker of this node answers';
+
+export interface CountingPeer {
+  readonly name: string;
+  readonly peer: Pick<Peer<ToMaster, ToChild>, 'call'>;
+}
+
+export interface ServerStatusDeps {
+  readonly config: () => Config;
+  /** Names of the processes that die again and again. */
+  readonly crashLoops: () => string[];
+  readonly listen: () => string;
+  /** Asks all children, then adds up. */
+  readonly sums: () => Promise<ChildStats>;
+  readonly figures: Pick<OwnFigures, 'of'>;
+  readonly workers: () => readonly CountingPeer[];
+  readonly taskWorkers: () => readonly CountingPeer[];
+  readonly log: Log;
+}
+
+type Others = ToChild['calls']['nodes.figures']['result'];
+
+export function serverStatus(deps: ServerStatusDeps): ControlHandler<'server.status'> {
+  return async () => {
+    const config = deps.config();
+    const [sums, pendingCount, others] = await Promise.all([
+      deps.sums(),
+      countPending(deps),
+      config.env === 0 ? null : askOthers(deps),
+    ]);
+    const own = deps.figures.of(sums);
+    const { node: _node, run: _run, ...figures } = own;
+    return {
+      mode: config.mode,
+      env: config.env,
+      pid: process.pid,
+      version: figures.version,
+      startTime: figures.startTime,
+      listen: deps.listen(),
+      maxLinkNumber: figures.maxLinkNumber,
+      connectionNum: figures.connectionNum,
+      sessionNum: figures.sessionNum,
+      acceptCount: figures.acceptCount,
+      closeCount: figures.closeCount,
+      requestCount: figures.requestCount,
+      pushCount: figures.pushCount,
+      ackCount: figures.ackCount,
+      pendingCount,
+      workerNum: figures.workerNum,
+      taskNum: figures.taskNum,
+      crashLoops: deps.crashLoops(),
+      ...(others === null ? {} : allNodes(own, others)),
+    };
+  };
+}
+
+/** This node first, the others by name. Names that two have are told apart by what is random of their start. */
+function allNodes(
+  own: NodeFigures,
+  { nodes, silent }: Others,
+): Pick<ServerStatus, 'nodes' | 'total' | 'silentNodes'> {
+  const others = nodes.filter((node) => titleOf(node) !== titleOf(own));
+  others.sort((a, b) => (titleOf(a) < titleOf(b) ? -1 : 1));
+  const all = [own, ...others];
+  const silentTitles = silent.filter((title) => title !== titleOf(own));
+  const isOnly = (name: string): boolean => {
+    const titles = [...all.map(titleOf), ...silentTitles];
+    return titles.filter((title) => nameIn(title) === name).length <= 1;
+  };
+  return {
+    nodes: all.map(({ run, ...row }) => ({
+      ...row,
+      node: isOnly(row.node) ? row.node : titleOf({ node: row.node, run }),
+    })),
+    total: addUp(all),
+    silentNodes: silentTitles.map((title) => (isOnly(nameIn(title)) ? nameIn(title) : title)),
+  };
+}
+
+function titleOf({ node, run }: Pick<NodeFigures, 'node' | 'run'>): string {
+  return `${node}-${run}`;
+}
+
+/** The name in `web1-5f3a9c0e`; all of it when it is none. */
+function nameIn(title: string): string {
+  return title.replace(/-[0-9a-f]{8}$/, '');
+}
+
+async function askOthers({ workers, log }: ServerStatusDeps): Promise<Others> {
+  const asked = workers().slice(0, ASKERS);
+  try {
+    return await Promise.any(
+      asked.map(({ peer }) =>
+        peer.call('nodes.figures', { deadlineMs: NODES_DEADLINE_MS }, { deadlineMs: ASKER_DEADLINE_MS }),
+      ),
+    );
+  } catch (error) {
+    const errors = error instanceof AggregateError ? error.errors.map(errorText) : [errorText(error)];
+    log.warn('status.nodesUnknown', {
+      asked: asked.map(({ name }) => name).join(', '),
+      error: errors.join('; '),
+    });
+    return { nodes: [], silent: [NOBODY_ASKS] };
+  }
+}
+
+/** Asked of a TaskWorker, so that no socket waits for it; of a Worker when there is none. */
+async function countPending({ workers, taskWorkers, log }: ServerStatusDeps): Promise<number | null> {
+  const asked = taskWorkers()[0] ?? workers()[0];
+  if (!asked) return null;
+  try {
+    const { pending } = await asked.peer.call('pendingCount', {}, { deadlineMs: PENDING_DEADLINE_MS });
+    return pending;
+  } catch (error) {
+    log.warn('status.pendingUnknown', { child: asked.name, error: errorText(error) });
+    return null;
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * The master: supervises the children, relays between them, answers the control socket. It opens no database, no Redis, no
+ * HTTP and no WebSocket: it must be the last to fall.
+ *
+ * A start takes, in this order, the folders, the ownership of the mode, the control socket, the children; an end (or a
+ * start that failed) gives them back in the reverse order.
+ */
+import { fileURLToPath } from 'node:url';
+import { newNodeRun } from '../platform/bus/bus-identity.js';
+import { makeFolders } from '../platform/config/config-paths.js';
+import { toPlainConfig } from '../platform/config/plain-config.js';
+import type { ServiceManager } from '../platform/config/service-manager.js';
+import { removeInstance, writeInstance } from '../platform/instance/instance-file.js';
+import type { RunMasterOptions } from '../platform/instance/run-master.js';
+import { type OpenLog, openLog } from '../platform/log/log.js';
+import type { Notifier, Vitals } from '../platform/notify/notifier.js';
+import { createNotifier } from '../platform/notify/systemd-notifier.js';
+import { exitOnFault } from '../platform/rpc/exit-on-fault.js';
+import { systemClock } from '../shared/base/clock.js';
+import { EXIT, SpushError } from '../shared/base/errors.js';
+import { masterTitle } from '../shared/domain/role.js';
+import { assembleHandlers } from './control/assemble-handlers.js';
+import { ControlServer } from './control/control-server.js';
+import { ControlSocket } from './control/control-socket.js';
+import { LiveConfig } from './live-config.js';
+import { LogRotation } from './log-rotation.js';
+import { Relays } from './relays.js';
+import { onSignals } from './signals.js';
+import { OwnFigures } from './status/node-figures.js';
+import { StatsPoll } from './status/stats-poll.js';
+import { Totals } from './status/totals.js';
+import type { Child } from './supervisor/child.js';
+import { processSpawner } from './supervisor/child-process.js';
+import { Generators } from './supervisor/generators.js';
+import { MemoryGuard } from './supervisor/memory-guard.js';
+import { NodeStop } from './supervisor/node-stop.js';
+import { OneAtATime } from './supervisor/one-at-a-time.js';
+import { Replacer } from './supervisor/replace.js';
+import { Supervisor } from './supervisor/supervisor.js';
+import { WorkerCount } from './supervisor/worker-count.js';
+import { nodeVitals } from './vitals.js';
+
+/** Children of a start that failed have nothing to finish. */
+const FAILED_START_STOP_MS = 2000;
+
+export interface MasterParts {
+  /** The program that children run; the built main file. */
+  readonly program?: string;
+  /** Who wants to be told how the node is doing. */
+  readonly serviceManager?: ServiceManager | null;
+}
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+
+export async function runMaster(options: RunMasterOptions, parts: MasterParts = {}): Promise<number> {
+  const { config } = options;
+  process.title = masterTitle(config.mode);
+  const log = openLog({
+    process: masterTitle(config.mode),
+    level: config.system.LogLevel,
+    file: config.paths.logFile,
+    console: options.console,
+  });
+  const notifier = createNotifier(parts.serviceManager ?? null, log);
+  await makeFolders(config.paths);
+  await writeInstance(config.paths);
+  try {
+    return await runNode(options, { log, program: parts.program ?? MAIN, notifier });
+  } finally {
+    await removeInstance(config.paths);
+  }
+}
+
+interface NodeParts {
+  readonly log: OpenLog;
+  readonly program: string;
+  readonly notifier: Notifier;
+}
+
+async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<number> {
+  const { config } = options;
+  const { log, notifier } = parts;
+  const node = assembleNode(options, parts);
+  await node.socket.open();
+  const forgetSignals = onSignals({
+    stop: node.stop,
+    workers: () => node.supervisor.ready('worker'),
+    signals: process,
+    terminal: process.stdout.isTTY === true,
+    reopenLogs: node.reopenLogs,
+    log,
+  });
+  const forgetFaults = exitOnFault(() => log);
+  try {
+    await startChildren(node);
+    const listen = node.listen();
+    log.info('node.ready', { listen, mode: config.mode, version: options.version });
+    options.onReady({ pid: process.pid, listen });
+    notifier.ready();
+    notifier.startWatchdog(node.vitals);
+    node.stats.start();
+    node.logRotation.start();
+    await node.stop.begun;
+    notifier.stopping();
+    const killed = await node.stop.stop('stop');
+    return killed.length === 0 ? EXIT.done : EXIT.failed;
+  } finally {
+    node.stats.stop();
+    node.logRotation.stop();
+    await notifier.close();
+    await node.control.close();
+    node.socket.close();
+    forgetSignals();
+    forgetFaults();
+  }
+}
+
+/** Rejects when a child could not start, or a stop was asked for meanwhile; then no child is left. */
+async function startChildren({ supervisor, stop }: NodeOfChildren): Promise<void> {
+  const stopped = stop.begun.then(() => {
+    throw new SpushError('START_FAILED', 'the server was stopped before it was ready');
+  });
+  try {
+    await Promise.race([supervisor.start(), stopped]);
+  } catch (error) {
+    await stop.stop('the start failed', { deadlineMs: FAILED_START_STOP_MS });
+    throw error;
+  }
+}
+
+interface NodeOfChildren {
+  readonly supervisor: Supervisor;
+  readonly stop: NodeStop;
+}
+
+interface AssembledNode extends NodeOfChildren {
+  readonly stats: StatsPoll<Child>;
+  readonly socket: ControlSocket;
+  readonly control: ControlServer;
+  readonly listen: () => string;
+  readonly vitals: () => Vitals;
+  readonly logRotation: LogRotation;
+  /** Every process opens the log file anew. */
+  readonly reopenLogs: () => void;
+}
+
+function assembleNode(options: RunMasterOptions, { log, program, notifier }: NodeParts): AssembledNode {
+  const { config } = options;
+  const clock = systemClock;
+  const nodeRun = newNodeRun();
+  const totals = new Totals<Child>();
+  let listen = '';
+  const live: LiveConfig = new LiveConfig(config, (changed) => {
+    log.setLevel(changed.system.LogLevel);
+    relays.onConfig(changed);
+    for (const { hears, peer } of supervisor.living()) {
+      if (hears) peer.note('config', { config: toPlainConfig(changed) });
+    }
+  });
+  const relays: Relays = new Relays({
+    config: () => live.current,
+    clock,
+    log,
+    workers: () => supervisor.ready('worker'),
+    figures: () => figures.soon(),
+    onMemoryAbove: (child, use) => void memoryGuard.above(child, use),
+  });
+  const supervisor: Supervisor = new Supervisor({
+    mode: config.mode,
+    nodeRun,
+    console: options.console,
+    counts: { worker: config.system.WorkerNum, task: config.system.TaskWorkerNum, crontab: 1 },
+    spawn: processSpawner(program),
+    generators: new Generators(Math.random),
+    clock,
+    log,
+    initConfig: () => toPlainConfig(live.current),
+    handlersOf: (child) => relays.handlersOf(child),
+    onConnected: (child) => relays.onConnected(child),
+    onReady: (child) => {
+      // With Port 0 the Workers share whichever port was free; it may be another one after all of them have ended.
+      if (child.address !== null) listen = child.address;
+      relays.onReady(child);
+    },
+    onEnded: (child) => {
+      relays.onEnded(child);
+      totals.ended(child);
+    },
+    onLastStats: (child, stats) => totals.learn(child, stats),
+    onWaiting: (child, what) => stop.onWaiting(child, what),
+  });
+  const deadlineMs = (): number => live.current.system.StopSeconds * 1000;
+  const stop: NodeStop = new NodeStop({
+    supervisor,
+    deadlineMs,
+    onStopping: () => relays.tasks.close(),
+    log,
+  });
+  const { mover } = relays;
+  const replacing = new OneAtATime();
+  const replacer = new Replacer({
+    supervisor,
+    mover,
+    deadlineMs,
+    onLeaving: (child) => relays.onLeaving(child),
+    clock,
+    log,
+  });
+  const workerCount = new WorkerCount({ supervisor, mover, deadlineMs, log });
+  const memoryGuard: MemoryGuard = new MemoryGuard({ supervisor, replacer, replacing, clock, log });
+  const children = (): Child[] => supervisor.living().filter(({ hears }) => hears);
+  const stats = new StatsPoll({ children, isLiving: (child) => children().includes(child), totals, log });
+  const sums = async () => {
+    await stats.now();
+    return totals.sum();
+  };
+  const startedAt = clock.now();
+  const figures: OwnFigures = new OwnFigures({
+    run: nodeRun,
+    version: options.version,
+    startedAt,
+    nodeName: () => live.current.system.NodeName,
+    maxLinkNumber: () => live.current.system.MaxLinkNumber,
+    askChildren: () => stats.now(),
+    sum: () => totals.sum(),
+    workerNum: () => supervisor.slotsOf('worker').filter(({ state }) => state === 'ready').length,
+    taskNum: () => supervisor.ready('task').length,
+  });
+  const parts = {
+    startedAt,
+    figures,
+    options,
+    live,
+    supervisor,
+    stop,
+    relays,
+    replacing,
+    replacer,
+    workerCount,
+    sums,
+    listen: () => listen,
+    clock,
+    log,
+    notifier,
+  };
+  const control = new ControlServer(assembleHandlers(parts), log);
+  const socket = new ControlSocket({
+    path: config.paths.socket,
+    log,
+    onConnection: (connection) => control.accept(connection),
+  });
+  const vitals = (): Vitals =>
+    nodeVitals({
+      readyWorkers: () => supervisor.slotsOf('worker').filter(({ state }) => state === 'ready').length,
+      workers: () => workerCount.now,
+      connections: () => totals.sum().connections,
+      isStopping: () => stop.isUnderWay,
+    });
+  const reopenLogs = (): void => {
+    log.reopen();
+    for (const { hears, peer } of supervisor.living()) if (hears) peer.note('log.reopen', {});
+  };
+  const logRotation = new LogRotation({
+    file: config.paths.logFile,
+    limits: () => {
+      const { LogBytesMax, LogKeepDays } = live.current.system;
+      return { bytesMax: LogBytesMax, keepDays: LogKeepDays };
+    },
+    reopenAll: reopenLogs,
+    clock,
+    log,
+  });
+  return { supervisor, stop, stats, control, socket, listen: () => listen, vitals, logRotation, reopenLogs };
+}

@@ -1,0 +1,109 @@
+/** What children ask of the node, put together: who answers which message of which child. */
+import type { Config } from '../platform/config/config-schema.js';
+import type { Log } from '../platform/log/log.js';
+import type { Clock } from '../shared/base/clock.js';
+import type { ToMaster } from '../shared/protocol/ipc.js';
+import type { NodeFigures } from '../shared/protocol/node-figures.js';
+import { Mover } from './handoff/mover.js';
+import { PermitDesk, type PermitLimits } from './permits/permit-desk.js';
+import { askWorkers } from './relay/ask-relay.js';
+import { BusRelay } from './relay/bus-relay.js';
+import { NonceBook } from './relay/nonce-book.js';
+import { TaskRouter } from './relay/task-router.js';
+import type { Child, RelayHandlers } from './supervisor/child.js';
+
+export interface RelaysDeps {
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Workers that can be asked. */
+  readonly workers: () => readonly Child[];
+  /** The figures of this node. */
+  readonly figures: () => Promise<NodeFigures>;
+  readonly onMemoryAbove: (child: Child, use: ToMaster['notes']['memory.above']) => void;
+}
+
+export class Relays {
+  readonly tasks: TaskRouter;
+  readonly mover: Mover;
+  readonly #deps: RelaysDeps;
+  readonly #bus: BusRelay;
+  readonly #permits: PermitDesk;
+  readonly #nonces: NonceBook;
+
+  constructor(deps: RelaysDeps) {
+    const { config, clock, log } = deps;
+    this.#deps = deps;
+    this.#bus = new BusRelay(log);
+    this.#permits = new PermitDesk(permitLimits(config()));
+    this.#nonces = new NonceBook(clock);
+    this.mover = new Mover({ permits: this.#permits, clock, log });
+    this.tasks = new TaskRouter(() => config().system.TaskMaxRunning);
+  }
+
+  onConnected(child: Child): void {
+    this.#bus.attach(child);
+    if (child.role === 'worker') this.#permits.attach(child);
+  }
+
+  onReady(child: Child): void {
+    if (child.role === 'task') this.tasks.attach(child);
+  }
+
+  /** It is told to end: no new tasks for it. */
+  onLeaving(child: Child): void {
+    this.tasks.detach(child);
+  }
+
+  /** The limits of now have changed. */
+  onConfig(config: Config): void {
+    this.#permits.setLimits(permitLimits(config));
+  }
+
+  onEnded(child: Child): void {
+    this.mover.ended(child);
+    this.#bus.detach(child);
+    this.#permits.detach(child);
+    this.tasks.detach(child);
+  }
+
+  handlersOf(child: Child): RelayHandlers {
+    return {
+      calls: {
+        'permits.want': (args) => this.#permits.want(child, args),
+        'nonce.claim': (args) => this.#nonces.claim(args),
+        'bus.follow': ({ uid }) => {
+          this.#bus.follow(child, uid);
+          return {};
+        },
+        'bus.probe': async () => {
+          await this.#bus.probe(child);
+          return {};
+        },
+        'workers.ask': (args) => askWorkers({ workers: this.#deps.workers(), log: this.#deps.log }, args),
+        'node.figures': () => this.#deps.figures(),
+        'task.run': (args) => this.tasks.run(args),
+        'handoff.expect': (args) => this.mover.expect(child, args),
+        'handoff.unknown': (args) => this.mover.unknown(child, args),
+      },
+      notes: {
+        bus: ({ parcels }) => this.#bus.carry(child, parcels),
+        'bus.lost': () => this.#bus.lost(child),
+        'bus.unfollow': ({ uid }) => this.#bus.unfollow(child, uid),
+        'permits.return': (args) => this.#permits.giveBack(child, args),
+        'handoff.remaining': (args) => this.mover.remaining(child, args),
+        'handoff.adopted': (args) => this.mover.adopted(child, args),
+        'handoff.refused': (args) => this.mover.refused(child, args),
+        'handoff.cancel': (args) => this.mover.cancel(child, args),
+        'memory.above': (args) => this.#deps.onMemoryAbove(child, args),
+      },
+      hands: {
+        'handoff.session': (session, handle) => this.mover.session(child, session, handle),
+      },
+    };
+  }
+}
+
+function permitLimits({ system }: Config): PermitLimits {
+  return { links: system.MaxLinkNumber, visitors: system.VisitorMax ?? system.MaxLinkNumber };
+}

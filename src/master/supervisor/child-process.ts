@@ -1,0 +1,98 @@
+/**
+ * Starts the process of a child: a cluster worker where sockets are to be shared, a plain fork otherwise. Both are the
+ * built program with the words `child` and role; the title comes third, so that `ps` tells who it is from the first
+ * moment, and so that the arguments are long enough for the title (Linux gives it no more room than they had).
+ */
+import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
+import cluster from 'node:cluster';
+import { IpcChannel } from '../../platform/rpc/ipc-channel.js';
+import type { SpawnedRole } from '../../shared/domain/role.js';
+import { closeConnectionsUnderWay } from './connections-under-way.js';
+
+/** With the process gone, what it wrote into the channel still arrives; it is not waited for any longer than this. */
+const CHANNEL_DRAIN_MS = 1000;
+
+export interface ChildEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why there was no process at all, e.g. EAGAIN. */
+  readonly spawnError: Error | null;
+}
+
+export interface SpawnedProcess {
+  /** Null when it could not be started; then it ends at once. */
+  readonly pid: number | null;
+  readonly channel: IpcChannel;
+  onMessage(listener: (message: unknown, handle?: unknown) => void): void;
+  /** Called once: the process has ended and its last message has been heard. */
+  onEnd(listener: (end: ChildEnd) => void): void;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export type SpawnProcess = (role: SpawnedRole, title: string) => SpawnedProcess;
+
+/** @param program path of the built program's main file */
+export function processSpawner(program: string): SpawnProcess {
+  // Connections are handed to one Worker after the other, so that each holds as many as the next.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  return (role, title) => {
+    const args = ['child', role, title];
+    const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc'];
+    try {
+      if (role !== 'worker') return spawned(fork(program, args, { stdio }));
+      cluster.setupPrimary({ exec: program, args, stdio });
+      const worker = cluster.fork();
+      // The same error arrives at the process itself, where it is dealt with; unheard it would be thrown here.
+      worker.on('error', () => {});
+      closeConnectionsUnderWay(worker.process);
+      return spawned(worker.process);
+    } catch (error) {
+      // Node throws for some of the kernel's refusals (ENOMEM, E2BIG) and raises 'error' for others.
+      return neverStarted(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+}
+
+function neverStarted(spawnError: Error): SpawnedProcess {
+  return {
+    pid: null,
+    channel: new IpcChannel({ connected: false }),
+    onMessage() {},
+    onEnd: (listener) => void setImmediate(listener, { exitCode: null, signal: null, spawnError }),
+    kill() {},
+  };
+}
+
+function spawned(child: ChildProcess): SpawnedProcess {
+  return {
+    pid: child.pid ?? null,
+    channel: new IpcChannel(child),
+    onMessage: (listener) => child.on('message', listener),
+    onEnd: (listener) => whenEnded(child, listener),
+    kill: (signal) => child.kill(signal),
+  };
+}
+
+function whenEnded(child: ChildProcess, listener: (end: ChildEnd) => void): void {
+  let end: ChildEnd | null = null;
+  let told = false;
+  let drain: NodeJS.Timeout | undefined;
+  const tell = (): void => {
+    if (told || !end) return;
+    told = true;
+    clearTimeout(drain);
+    listener(end);
+  };
+  child.on('error', (error) => {
+    // Also raised when a message could not be written or a signal not be sent: only without a pid it is the end.
+    if (child.pid !== undefined) return;
+    end = { exitCode: null, signal: null, spawnError: error };
+    tell();
+  });
+  child.on('exit', (exitCode, signal) => {
+    end = { exitCode, signal, spawnError: null };
+    if (child.connected) drain = setTimeout(tell, CHANNEL_DRAIN_MS);
+    else tell();
+  });
+  child.on('disconnect', tell);
+}
