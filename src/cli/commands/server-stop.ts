@@ -1,0 +1,159 @@
+/**
+ * `spush server stop`: asks the master, shows what it waits for, and returns when its process is really gone. A master
+ * that does not answer gets SIGTERM, once its identity is certain. `-force` kills the whole tree instead.
+ */
+import { locatePaths } from '../../platform/config/config-paths.js';
+import { unlinkIfThere } from '../../platform/instance/atomic-files.js';
+import { readInstance, removeStaleInstance } from '../../platform/instance/instance-file.js';
+import type { ProcessIdentity } from '../../platform/instance/process-identity.js';
+import { EXIT, isSpushError, SpushError } from '../../shared/base/errors.js';
+import { type CliAction, type CliContext, type GivenOptions, JSON_OPTION, MODE_OPTION } from '../action.js';
+import { configuredSeconds } from '../configured-seconds.js';
+import { dateTime } from '../date-time.js';
+import { callMaster, isSuspended, type MasterTarget, notRunning } from '../master-call.js';
+import { killTree, names, readTree, signal, waitGone } from '../process-tree.js';
+import { progressOf, type Tell } from '../progress.js';
+import { modeOf } from '../start-options.js';
+
+const KILL_MS = 10_000;
+
+export interface Stopped {
+  readonly pid: number;
+  readonly stoppedAt: Date;
+}
+
+export const serverStop: CliAction = {
+  name: 'stop',
+  doc: 'stop the server: connections are told, tasks and commits finished',
+  options: [
+    { name: 'force', kind: 'flag', label: '-force', doc: 'kill the master and all its children at once' },
+    MODE_OPTION,
+    JSON_OPTION,
+  ],
+  run: async (context, options) => {
+    const { terminal } = context;
+    const { pid, stoppedAt } = await stopServer(context, options);
+    if (options.flag('json')) terminal.printJson({ pid, stoppedAt: stoppedAt.toISOString() });
+    else terminal.print(terminal.paint('green', stoppedText({ pid, stoppedAt })));
+    return EXIT.done;
+  },
+};
+
+export function stoppedText({ pid, stoppedAt }: Stopped): string {
+  return `server stop for pid ${pid} at ${dateTime(stoppedAt)}`;
+}
+
+/** Throws NOT_RUNNING when there is nothing to stop. */
+export async function stopServer(context: CliContext, options: GivenOptions): Promise<Stopped> {
+  const mode = modeOf(options);
+  const target = { mode, paths: locatePaths({ cwd: context.cwd, env: context.env, mode }) };
+  const master = await findMaster(target);
+  const tell = progressOf(context, options);
+  if (options.flag('force')) await forceStop(target, master, tell);
+  else await orderlyStop(context, target, master, tell);
+  return { pid: master.pid, stoppedAt: new Date() };
+}
+
+async function findMaster(target: MasterTarget): Promise<ProcessIdentity> {
+  const { mode, paths } = target;
+  const instance = await readInstance(paths);
+  switch (instance.state) {
+    case 'running':
+      return instance.identity;
+    case 'none':
+      throw await notRunning(target, `there is no pid file at ${paths.pidFile}`);
+    case 'stale': {
+      const removed = await removeStaleInstance(paths, instance);
+      const what = removed ? 'the stale file is removed' : 'another start is replacing the stale file';
+      throw await notRunning(
+        target,
+        `pid ${instance.pid} in ${paths.pidFile} is not its master any more; ${what}`,
+      );
+    }
+    case 'unreadable':
+      throw new SpushError(
+        instance.denied ? 'CONTROL_NO_PERMISSION' : 'STOP_FAILED',
+        `cannot tell whether mode ${mode} runs: ${instance.reason}`,
+      );
+  }
+}
+
+async function orderlyStop(
+  context: CliContext,
+  target: MasterTarget,
+  master: ProcessIdentity,
+  tell: Tell,
+): Promise<void> {
+  const { patience } = context;
+  // The children stop within StopSeconds; the master goes after them.
+  const deadlineMs = (await configuredSeconds(context, target.mode, 'StopSeconds')) * 1000 + patience.spareMs;
+  const end = performance.now() + deadlineMs;
+  const answered = await askToStop(target, { deadlineMs, answerMs: patience.answerMs, tell, master });
+  if (!answered) {
+    tell(`the control socket does not answer; sending SIGTERM to pid ${master.pid}`);
+    signal(master, 'SIGTERM');
+    tell(`waiting for pid ${master.pid} to end`);
+  }
+  const left = await waitGone([{ identity: master, title: 'master' }], {
+    deadlineMs: end - performance.now(),
+  });
+  if (left.length > 0) throw await notStopped(target, master, deadlineMs, answered);
+}
+
+interface AskToStopOptions {
+  readonly deadlineMs: number;
+  readonly answerMs: number;
+  readonly tell: Tell;
+  readonly master: ProcessIdentity;
+}
+
+/** False when nobody answers, so that another way must be tried; what else goes wrong is for the person. */
+async function askToStop(
+  target: MasterTarget,
+  { deadlineMs, answerMs, tell, master }: AskToStopOptions,
+): Promise<boolean> {
+  try {
+    // A stop may take long; whether anybody listens at all is known at once.
+    await callMaster(target, 'ping', {}, { deadlineMs: answerMs });
+  } catch (error) {
+    if (hasGone(error)) return true;
+    if (!isSpushError(error, 'CONTROL_NO_ANSWER')) throw error;
+    // A suspended process takes no SIGTERM either until it goes on; then it would stop out of the blue.
+    if (await isSuspended(master.pid)) throw error;
+    return false;
+  }
+  try {
+    await callMaster(target, 'server.stop', {}, { deadlineMs, onEvent: ({ text }) => tell(text) });
+  } catch (error) {
+    // In the last case it is at work, and did not get done: whoever looks for its end will say what is left.
+    if (!hasGone(error) && !isSpushError(error, 'CONTROL_NO_ANSWER')) throw error;
+  }
+  return true;
+}
+
+/** It ended while it was asked, or was about to: the wait for its end tells. */
+function hasGone(error: unknown): boolean {
+  return isSpushError(error, 'RPC_PEER_GONE') || isSpushError(error, 'NOT_RUNNING');
+}
+
+async function notStopped(
+  { mode }: MasterTarget,
+  master: ProcessIdentity,
+  deadlineMs: number,
+  answered: boolean,
+): Promise<SpushError> {
+  const left = names(await readTree(master));
+  return new SpushError(
+    answered ? 'STOP_FAILED' : 'CONTROL_NO_ANSWER',
+    `stop server fail for pid ${master.pid}: after ${deadlineMs / 1000} s still running: ${left}; try: spush server stop -force -mode=${mode}`,
+  );
+}
+
+async function forceStop({ paths }: MasterTarget, master: ProcessIdentity, tell: Tell): Promise<void> {
+  const { killed, ports } = await killTree(master, { deadlineMs: KILL_MS });
+  tell(`killed: ${names(killed)}`);
+  if (ports.length > 0) tell(`free again: ${ports.map(({ port }) => `port ${port}`).join(', ')}`);
+  const removed = await removeStaleInstance(paths, await readInstance(paths));
+  // Not removed: the next master is there already, and the socket is its own.
+  if (removed) await unlinkIfThere(paths.socket);
+}

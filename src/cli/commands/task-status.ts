@@ -1,0 +1,18 @@
+/** `spush task status`: what each TaskWorker has done and is doing. */
+import { EXIT } from '../../shared/base/errors.js';
+import { type CliAction, JSON_OPTION, MODE_OPTION } from '../action.js';
+import { askMaster } from '../master-call.js';
+import { taskTable } from '../task-tables.js';
+
+export const taskStatus: CliAction = {
+  name: 'status',
+  doc: 'show what each TaskWorker does',
+  options: [MODE_OPTION, JSON_OPTION],
+  run: async (context, options) => {
+    const { terminal } = context;
+    const data = await askMaster(context, options, 'task.status', {});
+    if (options.flag('json')) terminal.printJson(data);
+    else terminal.print(taskTable(data.tasks, { width: terminal.width, now: new Date() }));
+    return EXIT.done;
+  },
+};

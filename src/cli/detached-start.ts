@@ -1,0 +1,135 @@
+/**
+ * Starts a master that lives on when the command has ended: own session, its output appended to Log/{mode}.log. Resolves
+ * when the master says that everything listens; rejects with what the master said, or with the end of its log when it
+ * died without a word. In that case nothing of it is left.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { execa } from 'execa';
+import { identityOf } from '../platform/instance/process-identity.js';
+import type { MasterInfo } from '../platform/instance/run-master.js';
+import { startReportSchema } from '../platform/instance/start-report.js';
+import { errorText, isErrorCode, SpushError } from '../shared/base/errors.js';
+import { killTree, waitGone } from './process-tree.js';
+
+/** A master that reported its failure only has to exit. */
+const EXIT_MS = 10_000;
+const LOG_TAIL_BYTES = 4096;
+
+export interface DetachedStartOptions {
+  /** dist/main.js */
+  readonly mainFile: string;
+  /** What the master reads as its own command line. */
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly logFile: string;
+  /** For everything to be ready. */
+  readonly deadlineMs: number;
+}
+
+type Outcome =
+  | { readonly kind: 'ready'; readonly info: MasterInfo }
+  | { readonly kind: 'failed'; readonly error: SpushError }
+  | { readonly kind: 'ended'; readonly how: string }
+  | { readonly kind: 'late' };
+
+export async function startDetached(options: DetachedStartOptions): Promise<MasterInfo> {
+  const log = await openLogFile(options.logFile);
+  try {
+    const logStart = (await log.stat()).size;
+    // A channel in stdio, not execa's `ipc`: that one would keep this process waiting for further messages.
+    const output = log.createWriteStream({ autoClose: false });
+    const child = execa(process.execPath, [options.mainFile, 'master', ...options.args], {
+      cwd: options.cwd,
+      env: options.env,
+      extendEnv: false,
+      detached: true,
+      stdio: ['ignore', output, output, 'ipc'],
+      reject: false,
+      cleanup: false,
+      buffer: false,
+    });
+    const outcome = await firstOf(child, options.deadlineMs);
+    switch (outcome.kind) {
+      case 'ready':
+        if (child.connected) child.disconnect();
+        child.unref();
+        return outcome.info;
+      case 'failed':
+        await endTree(child.pid, EXIT_MS);
+        throw outcome.error;
+      case 'ended':
+        throw new SpushError(
+          'START_FAILED',
+          `the master ${outcome.how} before it was ready; ${await lastWords(log, options.logFile, logStart)}`,
+        );
+      case 'late':
+        await endTree(child.pid, 0);
+        throw new SpushError(
+          'START_FAILED',
+          `the master was not ready in ${options.deadlineMs} ms and was ended; ${await lastWords(log, options.logFile, logStart)}`,
+        );
+    }
+  } finally {
+    await log.close();
+  }
+}
+
+/** The parts of a started program that are looked at. */
+interface StartedProgram {
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+function firstOf(child: StartedProgram, deadlineMs: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve({ kind: 'late' }), deadlineMs);
+    const settle = (outcome: Outcome) => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+    child.on('message', (message) => {
+      const report = startReportSchema.safeParse(message);
+      // Anything else on the channel is not for us.
+      if (!report.success) return;
+      const { data } = report;
+      if (data.t === 'ready') settle({ kind: 'ready', info: { pid: data.pid, listen: data.listen } });
+      else settle({ kind: 'failed', error: reported(data) });
+    });
+    child.on('error', (error) => settle({ kind: 'ended', how: `could not be started (${error.message})` }));
+    child.on('exit', (code, signal) =>
+      settle({ kind: 'ended', how: signal ? `was ended by ${signal}` : `ended with code ${code}` }),
+    );
+  });
+}
+
+function reported({ code, message }: { code: string; message: string }): SpushError {
+  return new SpushError(isErrorCode(code) ? code : 'START_FAILED', message);
+}
+
+/** Gives it time to go by itself, then makes sure. */
+async function endTree(pid: number | undefined, graceMs: number): Promise<void> {
+  const identity = pid === undefined ? null : await identityOf(pid);
+  if (identity === null) return;
+  const tree = [{ identity, title: 'master' }];
+  if (graceMs > 0 && (await waitGone(tree, { deadlineMs: graceMs })).length === 0) return;
+  await killTree(identity, { deadlineMs: EXIT_MS });
+}
+
+async function openLogFile(file: string): Promise<FileHandle> {
+  try {
+    return await open(file, 'a+', 0o640);
+  } catch (cause) {
+    throw new SpushError('START_FAILED', `the log ${file} cannot be written: ${errorText(cause)}`, { cause });
+  }
+}
+
+/** What was written to the log since the start, the end of it. */
+async function lastWords(log: FileHandle, file: string, from: number): Promise<string> {
+  const { size } = await log.stat();
+  const start = Math.max(from, size - LOG_TAIL_BYTES);
+  const { buffer, bytesRead } = await log.read(Buffer.alloc(LOG_TAIL_BYTES), 0, LOG_TAIL_BYTES, start);
+  const text = buffer.subarray(0, bytesRead).toString('utf8').trim();
+  return text === '' ? `it wrote nothing to ${file}` : `the end of ${file}:\n${text}`;
+}

@@ -1,0 +1,128 @@
+/**
+ * A call to the master of a mode, with what the person should know when there is none to answer: whether it runs and
+ * only its socket is missing, whether it died, which other modes run here.
+ */
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { locatePaths } from '../platform/config/config-paths.js';
+import type { Paths } from '../platform/config/config-schema.js';
+import { readInstance } from '../platform/instance/instance-file.js';
+import { readProcessStat } from '../platform/instance/process-identity.js';
+import { isSpushError, SpushError } from '../shared/base/errors.js';
+import type { ControlArgsIn, ControlCommandName, ControlData } from '../shared/protocol/control-commands.js';
+import type { CliContext, GivenOptions } from './action.js';
+import { type ControlCallOptions, callControl } from './control-client.js';
+import { modeOf } from './start-options.js';
+
+export interface MasterTarget {
+  readonly mode: string;
+  readonly paths: Paths;
+}
+
+export function targetOf({ cwd, env }: CliContext, options: GivenOptions): MasterTarget {
+  const mode = modeOf(options);
+  return { mode, paths: locatePaths({ cwd, env, mode }) };
+}
+
+/** A short question about the running server. */
+export function askMaster<C extends ControlCommandName>(
+  context: CliContext,
+  options: GivenOptions,
+  command: C,
+  args: ControlArgsIn<C>,
+): Promise<ControlData<C>> {
+  return callMaster(targetOf(context, options), command, args, { deadlineMs: context.patience.answerMs });
+}
+
+/**
+ * What changes something is said only to a master that answers: one that is suspended would do it when it goes on, long
+ * after the person was told that nobody answers.
+ */
+export async function tellMaster<C extends ControlCommandName>(
+  context: CliContext,
+  options: GivenOptions,
+  command: C,
+  args: ControlArgsIn<C>,
+): Promise<ControlData<C>> {
+  await askMaster(context, options, 'ping', {});
+  return askMaster(context, options, command, args);
+}
+
+export async function callMaster<C extends ControlCommandName>(
+  { mode, paths }: MasterTarget,
+  command: C,
+  args: ControlArgsIn<C>,
+  options: ControlCallOptions,
+): Promise<ControlData<C>> {
+  try {
+    return await callControl({ mode, socket: paths.socket }, command, args, options);
+  } catch (error) {
+    if (isSpushError(error, 'NOT_RUNNING')) throw await explainSilence({ mode, paths }, error);
+    if (isSpushError(error, 'CONTROL_NO_ANSWER')) throw await explainSuspended(paths, error);
+    throw error;
+  }
+}
+
+/** `mode websocket is not running (no master …)`, with the other modes that are. */
+export async function notRunning({ mode, paths }: MasterTarget, why: string): Promise<SpushError> {
+  const others = await runningModes(paths);
+  const hint =
+    others.length === 0 ? '' : `; running here: ${others.map((other) => `-mode=${other}`).join(', ')}`;
+  return new SpushError('NOT_RUNNING', `mode ${mode} is not running: ${why}${hint}`);
+}
+
+async function explainSilence(target: MasterTarget, error: SpushError): Promise<SpushError> {
+  const { mode, paths } = target;
+  const instance = await readInstance(paths);
+  switch (instance.state) {
+    case 'running':
+      return new SpushError(
+        'CONTROL_NO_ANSWER',
+        `mode ${mode} runs as pid ${instance.pid}, but nobody answers at its control socket ${paths.socket}`,
+        { cause: error },
+      );
+    case 'stale':
+      return notRunning(
+        target,
+        `its master, pid ${instance.pid}, has ended without cleaning up (${paths.pidFile})`,
+      );
+    case 'unreadable':
+    case 'none':
+      return notRunning(target, `there is no control socket at ${paths.socket}`);
+  }
+}
+
+async function explainSuspended(paths: Paths, error: SpushError): Promise<SpushError> {
+  const instance = await readInstance(paths);
+  if (instance.state !== 'running' || !(await isSuspended(instance.pid))) return error;
+  return new SpushError(
+    'CONTROL_NO_ANSWER',
+    `${error.message}: its process, pid ${instance.pid}, is suspended (SIGSTOP); kill -CONT ${instance.pid} lets it go on`,
+    { cause: error },
+  );
+}
+
+export async function isSuspended(pid: number): Promise<boolean> {
+  return (await readProcessStat(pid))?.state === 'T';
+}
+
+async function runningModes({ temp }: Paths): Promise<string[]> {
+  const modes: string[] = [];
+  for (const name of await listFolder(temp)) {
+    if (!name.endsWith('.pid')) continue;
+    const instance = await readInstance({ pidFile: join(temp, name) });
+    if (instance.state === 'running') modes.push(basename(name, '.pid'));
+  }
+  return modes;
+}
+
+/** It is only a hint: a folder that is not there, or not ours to read, has nothing to say. */
+async function listFolder(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'EACCES') return [];
+    throw error;
+  }
+}

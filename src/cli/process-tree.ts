@@ -1,0 +1,175 @@
+/**
+ * A process with everything below it, read from /proc, and its certain end. Used by `stop -force`, where nothing of the
+ * master's own order can be relied on.
+ */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  identityOf,
+  isAlive,
+  type ProcessIdentity,
+  processTitle,
+  readProcessStat,
+} from '../platform/instance/process-identity.js';
+import { SpushError } from '../shared/base/errors.js';
+
+export interface TreeProcess {
+  readonly identity: ProcessIdentity;
+  readonly title: string;
+}
+
+/** An open port of the tree; the inode names this very socket, whoever opens the port next. */
+export interface ListeningPort {
+  readonly port: number;
+  readonly inode: string;
+}
+
+const POLL_MS = 20;
+
+/** The root first, then its children, and theirs. */
+export async function readTree(root: ProcessIdentity): Promise<TreeProcess[]> {
+  if (!(await isAlive(root))) return [];
+  const below = new Map<number, number[]>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readProcessStat(Number(name));
+    if (stat) below.set(stat.parent, [...(below.get(stat.parent) ?? []), stat.pid]);
+  }
+  const tree: TreeProcess[] = [];
+  for (const queue = [root.pid]; queue.length > 0; ) {
+    const pid = queue.shift();
+    if (pid === undefined) break;
+    const identity = await identityOf(pid);
+    if (identity === null) continue;
+    tree.push({ identity, title: (await processTitle(pid)) ?? `process ${pid}` });
+    queue.push(...(below.get(pid) ?? []));
+  }
+  return tree;
+}
+
+/** Kills the whole tree. Answers whom it killed and which ports they had open, all of it gone. */
+export async function killTree(
+  root: ProcessIdentity,
+  { deadlineMs }: { deadlineMs: number },
+): Promise<{ killed: TreeProcess[]; ports: ListeningPort[] }> {
+  const tree = await suspendTree(root);
+  const ports = await listeningPorts(tree.map(({ identity }) => identity.pid));
+  for (const { identity } of tree) signal(identity, 'SIGKILL');
+  const end = performance.now() + deadlineMs;
+  const left = await waitGone(tree, { deadlineMs });
+  if (left.length > 0) {
+    throw new SpushError('STOP_FAILED', `killed, but still there after ${deadlineMs} ms: ${names(left)}`);
+  }
+  const open = await waitClosed(ports, { deadlineMs: end - performance.now() });
+  if (open.length > 0) {
+    const list = open.map(({ port }) => port).join(', ');
+    throw new SpushError('STOP_FAILED', `all processes are gone, but a port is still held open: ${list}`);
+  }
+  return { killed: tree, ports };
+}
+
+/** Answers which of them are still there at the deadline. */
+export async function waitGone(
+  processes: readonly TreeProcess[],
+  { deadlineMs }: { deadlineMs: number },
+): Promise<TreeProcess[]> {
+  const end = performance.now() + deadlineMs;
+  let left = [...processes];
+  while (left.length > 0) {
+    const alive = await Promise.all(left.map(({ identity }) => isAlive(identity)));
+    left = left.filter((_, at) => alive[at]);
+    if (left.length === 0 || performance.now() >= end) break;
+    await delay(POLL_MS);
+  }
+  return left;
+}
+
+export function signal({ pid }: ProcessIdentity, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ESRCH') return;
+    throw new SpushError(
+      'CONTROL_NO_PERMISSION',
+      `not permitted to send ${name} to pid ${pid}: it is of another user`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+export function names(processes: readonly TreeProcess[]): string {
+  return processes.map(({ identity, title }) => `${title} (pid ${identity.pid})`).join(', ');
+}
+
+/** A master that runs starts a new child for each one that dies: nothing may run when the killing begins. */
+async function suspendTree(root: ProcessIdentity): Promise<TreeProcess[]> {
+  const suspended = new Set<number>();
+  for (;;) {
+    const tree = await readTree(root);
+    const running = tree.filter(({ identity }) => !suspended.has(identity.pid));
+    if (running.length === 0) return tree;
+    for (const { identity } of running) {
+      signal(identity, 'SIGSTOP');
+      suspended.add(identity.pid);
+    }
+  }
+}
+
+async function listeningPorts(pids: readonly number[]): Promise<ListeningPort[]> {
+  const held = new Set<string>();
+  for (const pid of pids) for (const inode of await socketInodes(pid)) held.add(inode);
+  return (await allListening()).filter(({ inode }) => held.has(inode));
+}
+
+/** A process counts as ended when its first thread has; the others hold its sockets for a moment longer. */
+async function waitClosed(
+  ports: readonly ListeningPort[],
+  { deadlineMs }: { deadlineMs: number },
+): Promise<ListeningPort[]> {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    const inodes = new Set((await allListening()).map(({ inode }) => inode));
+    const open = ports.filter(({ inode }) => inodes.has(inode));
+    if (open.length === 0 || performance.now() >= end) return open;
+    await delay(POLL_MS);
+  }
+}
+
+async function socketInodes(pid: number): Promise<string[]> {
+  const folder = `/proc/${pid}/fd`;
+  const inodes: string[] = [];
+  for (const fd of await orEmpty(readdir(folder))) {
+    const target = await orEmpty(readlink(`${folder}/${fd}`).then((text) => [text]));
+    const inode = /^socket:\[(\d+)\]$/.exec(target[0] ?? '')?.[1];
+    if (inode !== undefined) inodes.push(inode);
+  }
+  return inodes;
+}
+
+/** A line: number, local address:port in hex, remote, state (0A: listening), …, inode as the tenth field. */
+async function allListening(): Promise<ListeningPort[]> {
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) =>
+    orEmpty(readFile(file, 'utf8').then((text) => text.split('\n'))),
+  );
+  return (await Promise.all(tables)).flat().flatMap((line) => {
+    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+    const port = local?.split(':')[1];
+    return state === '0A' && port !== undefined && inode !== undefined
+      ? [{ port: Number.parseInt(port, 16), inode }]
+      : [];
+  });
+}
+
+/** Descriptors and processes end while they are listed; a machine without IPv6 has no table for it. */
+async function orEmpty(reading: Promise<string[]>): Promise<string[]> {
+  try {
+    return await reading;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * The command line: words and options → one action → its exit code. Reading and refusing is done here and in
+ * arguments.ts, so that every wrong word is answered with the nearest right one; commander parses what is left,
+ * dispatches it and prints the help.
+ */
+import { Command, CommanderError } from 'commander';
+import type { LoadOptions } from '../platform/config/load-config.js';
+import { EXIT, isSpushError, SpushError } from '../shared/base/errors.js';
+import { didYouMean } from '../shared/base/nearest.js';
+import type { CliAction, CliContext, CliGroup, GivenOptions, OptionSpec } from './action.js';
+import { type OptionKinds, type ReadArguments, readArguments, toCommanderArguments } from './arguments.js';
+import { configCheck } from './commands/config-check.js';
+import { configSet } from './commands/config-set.js';
+import { configShow } from './commands/config-show.js';
+import { crontabReset } from './commands/crontab-reset.js';
+import { crontabResume } from './commands/crontab-resume.js';
+import { crontabRun } from './commands/crontab-run.js';
+import { crontabShow } from './commands/crontab-show.js';
+import { crontabStop } from './commands/crontab-stop.js';
+import { processKill } from './commands/process-kill.js';
+import { processKillAll } from './commands/process-kill-all.js';
+import { processShow } from './commands/process-show.js';
+import { serverReload } from './commands/server-reload.js';
+import { serverRestart } from './commands/server-restart.js';
+import { serverStart } from './commands/server-start.js';
+import { serverStatus } from './commands/server-status.js';
+import { serverStop } from './commands/server-stop.js';
+import { servicePrint } from './commands/service-print.js';
+import { taskReboot } from './commands/task-reboot.js';
+import { taskStatus } from './commands/task-status.js';
+import { actionHelp, generalHelp, groupHelp } from './help.js';
+import { loadOptionsOf, START_OPTIONS } from './start-options.js';
+
+export const GROUPS: readonly CliGroup[] = [
+  {
+    name: 'server',
+    doc: 'Start, stop and look at the server',
+    actions: [serverStart, serverStop, serverReload, serverRestart, serverStatus],
+  },
+  {
+    name: 'process',
+    doc: 'The processes of the running server',
+    actions: [processShow, processKill, processKillAll],
+  },
+  {
+    name: 'crontab',
+    doc: 'The jobs of the CrontabScheduler',
+    actions: [crontabShow, crontabStop, crontabResume, crontabRun, crontabReset],
+  },
+  { name: 'task', doc: 'The TaskWorkers', actions: [taskStatus, taskReboot] },
+  { name: 'config', doc: 'The configuration as it counts', actions: [configShow, configCheck, configSet] },
+  { name: 'service', doc: 'spush under systemd', actions: [servicePrint] },
+];
+
+/** Answers the exit code. What is expected to go wrong is printed; what cannot happen is thrown. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  try {
+    return await dispatch(argv, context);
+  } catch (error) {
+    if (!isSpushError(error)) throw error;
+    context.terminal.printError(error.message);
+    return error.exitCode;
+  }
+}
+
+/** The command line of a detached master: the options of `server start` that say what is loaded. */
+export function readMasterArguments(
+  argv: readonly string[],
+  world: { cwd: string; env: NodeJS.ProcessEnv },
+): LoadOptions {
+  const command = new Command('master').exitOverride();
+  for (const option of START_OPTIONS) addOption(command, option);
+  command.parse(toCommanderArguments(readArguments(argv, KINDS)), { from: 'user' });
+  return loadOptionsOf(world, givenOptions(command));
+}
+
+async function dispatch(argv: readonly string[], context: CliContext): Promise<number> {
+  const { terminal, version } = context;
+  const read = readArguments(argv, KINDS);
+  if (read.words.length === 0 && isOn(read, 'version')) {
+    terminal.print(version);
+    return EXIT.done;
+  }
+  const help = isOn(read, 'h') || read.words.length === 0 || read.words.includes('help');
+  const words = read.words.filter((word) => word !== 'help');
+  const { group, action } = find(words);
+  if (help) return runCommander([...words.slice(0, 2), '--help'], context);
+  if (group && !action) {
+    terminal.printError(
+      `spush ${group.name} needs an action: ${group.actions.map(({ name }) => name).join(', ')}`,
+    );
+    terminal.printError(`\n${groupHelp(group, (_, text) => text)}`);
+    return EXIT.usage;
+  }
+  const options = action ? canonical(read.options, action) : read.options;
+  if (group && action) refuseUnknownOptions(options, action, `${group.name} ${action.name}`);
+  return runCommander(toCommanderArguments({ words: words.slice(0, 2), options }), context, words.slice(2));
+}
+
+const ALL_OPTIONS = GROUPS.flatMap(({ actions }) => actions).flatMap(({ options }) => options);
+
+const KINDS: OptionKinds = {
+  flags: new Set(['h', 'version', ...ALL_OPTIONS.filter(({ kind }) => kind === 'flag').flatMap(namesOf)]),
+  values: new Set(ALL_OPTIONS.filter(({ kind }) => kind === 'value' || kind === 'values').flatMap(namesOf)),
+};
+
+function namesOf({ name, aliases = [] }: OptionSpec): string[] {
+  return [name, ...aliases];
+}
+
+/** Other names become the one of the declaration. */
+function canonical(given: ReadArguments['options'], action: CliAction): ReadArguments['options'] {
+  return given.map(({ name, value }) => {
+    const option = action.options.find((spec) => namesOf(spec).includes(name));
+    return { name: option?.name ?? name, value };
+  });
+}
+
+function find(words: readonly string[]): { group: CliGroup | null; action: CliAction | null } {
+  const [groupName, actionName, ...rest] = words;
+  if (groupName === undefined) return { group: null, action: null };
+  const group = GROUPS.find(({ name }) => name === groupName);
+  if (!group) throw unknown('command', groupName, GROUPS, 'spush -h');
+  if (actionName === undefined) return { group, action: null };
+  const action = group.actions.find(({ name }) => name === actionName);
+  if (!action) throw unknown(`action of ${groupName}`, actionName, group.actions, `spush ${groupName} -h`);
+  const extra = rest[action.words?.max ?? 0];
+  if (extra !== undefined) {
+    throw new SpushError('USAGE', `spush ${groupName} ${actionName}: unexpected word '${extra}'`);
+  }
+  return { group, action };
+}
+
+function unknown(what: string, word: string, known: readonly { name: string }[], help: string): SpushError {
+  const names = known.map(({ name }) => name);
+  const hint = didYouMean(word, names);
+  const list = hint === '' ? ` Known: ${names.join(', ')}.` : hint;
+  return new SpushError('USAGE', `'${word}' is not a known ${what}.${list} See ${help}`);
+}
+
+function refuseUnknownOptions(options: ReadArguments['options'], action: CliAction, words: string): void {
+  const known = ['h', ...action.options.flatMap(namesOf)];
+  for (const { name } of options) {
+    if (known.includes(name)) continue;
+    const near = didYouMean(
+      name,
+      known.filter((other) => other.length > 1),
+    );
+    throw new SpushError('USAGE', `-${name} is not a known option of ${words}.${near} See spush ${words} -h`);
+  }
+}
+
+function isOn({ options }: ReadArguments, flag: string): boolean {
+  return options.some(({ name, value }) => name === flag && value === true);
+}
+
+/** Commander's result by our names; a value that was not given, or is of another kind, is not there. */
+function givenOptions(command: Command, words: readonly string[] = []): GivenOptions {
+  const given: Readonly<Record<string, unknown>> = command.opts();
+  return {
+    words,
+    flag: (name) => {
+      const value = given[name];
+      return typeof value === 'boolean' ? value : undefined;
+    },
+    value: (name) => {
+      const value = given[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+    values: (name) => {
+      const values = given[name];
+      return Array.isArray(values) ? values.filter((value) => typeof value === 'string') : [];
+    },
+  };
+}
+
+async function runCommander(
+  argv: readonly string[],
+  context: CliContext,
+  words: readonly string[] = [],
+): Promise<number> {
+  const { terminal } = context;
+  let exitCode: number = EXIT.done;
+  const program = newCommand('spush', context, () => generalHelp(GROUPS, terminal.paint));
+  for (const group of GROUPS) {
+    const groupCommand = newCommand(group.name, context, () => groupHelp(group, terminal.paint));
+    program.addCommand(groupCommand);
+    for (const action of group.actions) {
+      const command = newCommand(action.name, context, () => actionHelp(group.name, action, terminal.paint));
+      for (const option of action.options) addOption(command, option);
+      command.action(async () => {
+        exitCode = await action.run(context, givenOptions(command, words));
+      });
+      groupCommand.addCommand(command);
+    }
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') return EXIT.done;
+    throw new SpushError('USAGE', error.message.replace(/^error: /, ''), { cause: error });
+  }
+}
+
+function newCommand(name: string, { terminal }: CliContext, help: () => string): Command {
+  return new Command(name)
+    .exitOverride()
+    .helpCommand(false)
+    .helpOption('-h, --help')
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      // What it refuses is thrown as well, and printed where it is caught.
+      writeErr: () => {},
+      // Colours are decided by Terminal; commander would look at the process's own streams.
+      getOutHasColors: () => true,
+    })
+    .configureHelp({ formatHelp: help });
+}
+
+function addOption(command: Command, { name, kind }: OptionSpec): void {
+  const dashed = name.length === 1 ? `-${name}, --${name}` : `--${name}`;
+  if (kind === 'flag') {
+    // Only beside a long name of its own does `--no-x` leave a flag that was not given undefined.
+    command.option(dashed).option(`--no-${name}`);
+    return;
+  }
+  const shape = { value: '<text>', values: '<text...>', optional: '[text]' }[kind];
+  command.option(`${dashed} ${shape}`);
+}

@@ -1,0 +1,48 @@
+/** The options of `server start`: what of the configuration is set on the command line. */
+import { DEFAULT_MODE } from '../platform/config/config-paths.js';
+import type { LoadOptions } from '../platform/config/load-config.js';
+import { SpushError } from '../shared/base/errors.js';
+import { type GivenOptions, MODE_OPTION, type OptionSpec } from './action.js';
+
+export const START_OPTIONS: readonly OptionSpec[] = [
+  MODE_OPTION,
+  { name: 'host', kind: 'value', label: '--host=ADDRESS', doc: 'address to listen on, instead of Host' },
+  { name: 'port', kind: 'value', label: '--port=NUMBER', doc: 'port to listen on, instead of Port' },
+  {
+    name: 'set',
+    kind: 'values',
+    label: '--set KEY=VALUE',
+    doc: 'any key of the configuration, e.g. --set gzcp.deadlineMs=1000; may be repeated',
+  },
+];
+
+export function modeOf(options: GivenOptions): string {
+  return options.value('mode') ?? DEFAULT_MODE;
+}
+
+export function loadOptionsOf(
+  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+  options: GivenOptions,
+): LoadOptions {
+  return { cwd, env, mode: modeOf(options), settings: settingsOf(options) };
+}
+
+/** The same options as words, for the master that is started with them. */
+export function startArguments(options: GivenOptions): string[] {
+  const settings = Object.entries(settingsOf(options)).map(([key, text]) => `--set=${key}=${text}`);
+  return [`--mode=${modeOf(options)}`, ...settings];
+}
+
+function settingsOf(options: GivenOptions): Record<string, string> {
+  const settings: Record<string, string> = {};
+  const host = options.value('host');
+  const port = options.value('port');
+  if (host !== undefined) settings['Host'] = host;
+  if (port !== undefined) settings['Port'] = port;
+  for (const pair of options.values('set')) {
+    const equals = pair.indexOf('=');
+    if (equals < 1) throw new SpushError('USAGE', `--set ${pair}: expected KEY=VALUE`);
+    settings[pair.slice(0, equals)] = pair.slice(equals + 1);
+  }
+  return settings;
+}

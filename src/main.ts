@@ -1,0 +1,131 @@
+/**
+ * Every spush process starts here: role → assemble → run → exit code. A word that only spush itself gives says the role:
+ * `child ROLE` for a process of the master, `master` for a master in the background; everything else is the command line.
+ * Roles are loaded one by one: no process reads the code of another.
+ */
+import { fileURLToPath } from 'node:url';
+import { PATIENCE } from './cli/action.js';
+import { PersonAtTerminal } from './cli/person.js';
+import { readMasterArguments, runCli } from './cli/program.js';
+import { Terminal } from './cli/terminal.js';
+import { loadConfig } from './platform/config/load-config.js';
+import { packageVersion } from './platform/config/package-version.js';
+import { readServiceManager } from './platform/config/service-manager.js';
+import type { RunMasterOptions } from './platform/instance/run-master.js';
+import type { StartReport } from './platform/instance/start-report.js';
+import { EXIT, errorText, isSpushError } from './shared/base/errors.js';
+
+const [first, ...rest] = process.argv.slice(2);
+// Whoever types these words has no channel to a parent, and is told by the command line that it does not know them.
+const spawned = process.send !== undefined;
+
+if (spawned && first === 'child') await runChild(rest[0]);
+else if (spawned && first === 'master') await runInBackground(rest);
+else await runCommandLine();
+
+async function runChild(role: string | undefined): Promise<void> {
+  const exitCode = await startChild(role);
+  process.exit(exitCode);
+}
+
+async function startChild(role: string | undefined): Promise<number> {
+  switch (role) {
+    case 'worker':
+      return (await import('./worker/worker.js')).runWorker();
+    case 'task':
+      return (await import('./task/task.js')).runTask();
+    case 'crontab':
+      return (await import('./crontab/crontab.js')).runCrontab();
+    default:
+      throw new Error(`no process has the role ${role}`);
+  }
+}
+
+/** Reports once to the command that waits, then goes on without it. */
+async function runInBackground(argv: readonly string[]): Promise<void> {
+  const report = (message: StartReport) =>
+    new Promise<void>((resolve) => {
+      if (!process.connected) return resolve();
+      // The other side may go at any moment; then there is nobody to tell.
+      process.send?.(message, () => resolve());
+    });
+  let ready = false;
+  process.once('disconnect', () => {
+    // The command that waits was interrupted: a server that nobody knows of must not stay.
+    if (!ready) process.kill(process.pid, 'SIGTERM');
+  });
+  try {
+    const loadOptions = readMasterArguments(argv, { cwd: process.cwd(), env: process.env });
+    const { config } = await loadConfig(loadOptions);
+    const exitCode = await runMaster({
+      config,
+      loadOptions,
+      // The file has it all; standard output is the same file, for what the runtime itself says at a bad end.
+      console: 'none',
+      version: packageVersion(),
+      onReady: (info) => {
+        ready = true;
+        void report({ t: 'ready', ...info }).then(() => {
+          if (process.connected) process.disconnect();
+        });
+      },
+    });
+    exitSoon(exitCode);
+  } catch (error) {
+    const expected = isSpushError(error);
+    if (!expected) console.error(error);
+    const exitCode = expected ? error.exitCode : EXIT.failed;
+    if (!ready) {
+      ready = true;
+      await report({
+        t: 'failed',
+        code: expected ? error.code : 'INTERNAL',
+        message: errorText(error),
+        exitCode,
+      });
+    } else if (expected) {
+      console.error(error.message);
+    }
+    exitSoon(exitCode);
+  }
+}
+
+async function runCommandLine(): Promise<void> {
+  // `spush config show | head`: whoever read our output has enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  // A file of the operator that ends this process, or anything else that ends it early, must not look like success.
+  let done = false;
+  process.on('exit', (code) => {
+    if (done || code !== 0) return;
+    process.exitCode = EXIT.failed;
+    process.stderr.write(
+      'spush ended before the command was done: something that was loaded ended the process\n',
+    );
+  });
+  const exitCode = await runCli(process.argv.slice(2), {
+    cwd: process.cwd(),
+    env: process.env,
+    terminal: new Terminal({ stdout: process.stdout, stderr: process.stderr, env: process.env }),
+    person: new PersonAtTerminal({ input: process.stdin, output: process.stderr }),
+    version: packageVersion(),
+    mainFile: fileURLToPath(import.meta.url),
+    runMaster,
+    patience: PATIENCE,
+  });
+  done = true;
+  exitSoon(exitCode);
+}
+
+async function runMaster(options: RunMasterOptions): Promise<number> {
+  return (await import('./master/master.js')).runMaster(options, {
+    serviceManager: readServiceManager(process.env, process.pid),
+  });
+}
+
+/** Lets what is written be written; a handle that was forgotten must not keep the process for ever. */
+function exitSoon(exitCode: number): void {
+  process.exitCode = exitCode;
+  setTimeout(() => process.exit(), 2000).unref();
+}
