@@ -1,0 +1,17 @@
+/** The one suite that every message store passes. What is peculiar to an implementation is tested beside it. */
+import { describe } from 'vitest';
+import { describeAccepting } from './message-store-accepting.js';
+import { createContract, type OpenStore } from './message-store-bench.js';
+import { describeDelivering } from './message-store-delivering.js';
+import { describeInbox } from './message-store-inbox.js';
+import { describeUpkeep } from './message-store-upkeep.js';
+
+export function describeMessageStore(name: string, open: OpenStore): void {
+  describe(`${name}, as a message store,`, () => {
+    const contract = createContract(open);
+    describeAccepting(contract);
+    describeDelivering(contract);
+    describeInbox(contract);
+    describeUpkeep(contract);
+  });
+}

@@ -1,0 +1,134 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Daemon } from '../support/daemon.js';
+import { WsClient } from '../support/ws-client.js';
+
+const UID = 4242;
+const BODY = 'nobody but the reader may see this';
+const TITLE = 'a title that is private too';
+const SECRET = 'the secret of the api key';
+
+let daemon: Daemon;
+let file: string;
+
+beforeAll(async () => {
+  daemon = await Daemon.start({
+    env: {
+      SPUSH_LOG_LEVEL: 'trace',
+      SPUSH_API_KEYS: JSON.stringify({ main: SECRET }),
+      SPUSH_LOG_BYTES_MAX: '65536',
+    },
+  });
+  file = path.join(daemon.home, 'Log/websocket.log');
+});
+
+afterAll(() => daemon.dispose());
+
+function lines(name: string): { process: string; event: string; level: string }[] {
+  return readFileSync(name, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+describe('the log', () => {
+  test('of a full run has one JSON line per event of every process, and no key, token or body', async () => {
+    const client = await WsClient.login(daemon.wsUrl, UID, { ack: true, device: 'secret-device-name' });
+    const refused = await WsClient.connect(daemon.wsUrl);
+    await refused.ask('login', { token: 'stolen-token-1234' });
+    refused.socket.send('{"cmd":"stolen-frame');
+    await daemon.post('/api/comment/message', {
+      uid: UID,
+      title: TITLE,
+      content: BODY,
+      data: { note: BODY },
+    });
+    await daemon.post(
+      '/api/comment/message',
+      { uid: UID, title: TITLE, content: BODY },
+      { 'x-spush-key': 'main', 'x-spush-signature': SECRET },
+    );
+    await daemon.post('/api/comment/message', `{"uid":${UID},"title":"${TITLE}`);
+    await client.untilItems(1);
+    await client.ask('list');
+    await daemon.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+    await daemon.run('process', 'kill', '--group=Worker', '-f');
+    await client.untilClosed();
+    const text = readdirSync(path.dirname(file))
+      .map((name) => readFileSync(path.join(path.dirname(file), name), 'utf8'))
+      .join('');
+    for (const secret of [BODY, TITLE, SECRET, `dev-${UID}`, 'stolen-token', 'stolen-frame']) {
+      expect(text).not.toContain(secret);
+      expect(daemon.output).not.toContain(secret);
+    }
+    const processes = new Set(lines(file).map((line) => line.process.replace(/\.\d+$/, '')));
+    for (const title of ['Master', 'Worker', 'TaskWorker', 'CrontabScheduler']) {
+      expect(processes).toContain(`spush.websocket.${title}`);
+    }
+    await refused.close();
+  });
+
+  test('is opened anew by every process when it was moved away and the master hears SIGUSR1', async () => {
+    renameSync(file, `${file}.aside`);
+    process.kill(daemon.masterPid, 'SIGUSR1');
+    await expect.poll(() => existsSync(file)).toBe(true);
+    const before = readFileSync(`${file}.aside`).length;
+    await daemon.run('process', 'kill', '--group=Crontab', '-f');
+    await expect.poll(() => lines(file).some(({ event }) => event === 'child.ready')).toBe(true);
+    expect(readFileSync(`${file}.aside`).length).toBe(before);
+  });
+
+  test('is moved away by size, and nothing is lost on the way', async () => {
+    writeFileSync(
+      file,
+      `${JSON.stringify({ process: 'x', event: 'filler', level: 'info', text: 'x'.repeat(70_000) })}\n`,
+      { flag: 'a' },
+    );
+    const moved = (): string | undefined =>
+      readdirSync(path.dirname(file)).find((name) => /^websocket\.\d{4}-\d\d-\d\d\.1\.log$/.test(name));
+    await expect.poll(moved, { timeout: 15_000 }).toBeDefined();
+    expect(lines(path.join(path.dirname(file), moved() ?? '')).some(({ event }) => event === 'filler')).toBe(
+      true,
+    );
+    expect(lines(file).some(({ event }) => event === 'log.rotated')).toBe(true);
+  });
+});
+
+test('a full disk under Log/ costs lines of the log and nothing else', { timeout: 60_000 }, async () => {
+  const home = mkdtempSync(path.join(tmpdir(), 'spush-logfull-'));
+  const folder = path.join(home, 'Log');
+  mkdirSync(folder);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4k', 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    console.log('skipped: no right to mount a small file system here');
+    rmSync(home, { recursive: true });
+    return;
+  }
+  const full = await Daemon.start({ home, env: { SPUSH_LOG_LEVEL: 'trace', SPUSH_WORKER_NUM: '1' } });
+  try {
+    const pids = full.tree().sort();
+    const client = await WsClient.login(full.wsUrl, 1);
+    for (let n = 0; n < 3; n += 1) await full.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+    expect((await full.post('/api/comment/message', { uid: 1, title: 'still here' })).status).toBe(200);
+    await client.untilItems(1);
+    expect(full.tree().sort()).toEqual(pids);
+    await client.close();
+  } finally {
+    await full.stop();
+    execFileSync('umount', [folder]);
+    rmSync(home, { recursive: true });
+  }
+});

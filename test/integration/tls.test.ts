@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Daemon } from '../support/daemon.js';
+import { WsClient } from '../support/ws-client.js';
+
+let folder: string;
+let daemon: Daemon;
+
+/** A certificate for 127.0.0.1 whose name tells which one it is. */
+function makeCertificate(name: string): void {
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`].concat([
+      '-addext',
+      'subjectAltName=IP:127.0.0.1',
+      '-keyout',
+      path.join(folder, 'key.pem'),
+      '-out',
+      path.join(folder, 'cert.pem'),
+    ]),
+    { stdio: 'ignore' },
+  );
+}
+
+function certificateName(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: daemon.port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'spush-tls-'));
+  makeCertificate('first');
+  daemon = await Daemon.start({
+    env: { SPUSH_TLS_CERT: path.join(folder, 'cert.pem'), SPUSH_TLS_KEY: path.join(folder, 'key.pem') },
+  });
+});
+
+afterAll(async () => {
+  await daemon.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+test('wss works without nginx, and a renewed certificate is taken without closing anybody', async () => {
+  const client = await WsClient.connect(`wss://127.0.0.1:${daemon.port}/`, { rejectUnauthorized: false });
+  expect((await client.ask('login', { ukey: 'dev-5', ack: true })).code).toBe(200);
+  expect(await certificateName()).toBe('first');
+  makeCertificate('second');
+  process.kill(daemon.masterPid, 'SIGHUP');
+  await expect.poll(certificateName).toBe('second');
+  expect((await client.ask('ping')).code).toBe(200);
+  await client.close();
+});

@@ -1,0 +1,81 @@
+import type { WriteResult } from '../../src/worker/gateway/outbox.js';
+import type { Connection, LiveSession } from '../../src/worker/sessions/live-session.js';
+import { createSessionData } from '../../src/worker/sessions/session.js';
+
+export interface Sent {
+  readonly cmd: string;
+  readonly id: string;
+  readonly code: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** A connection that keeps what is written to it; it can be made slow. */
+export class FakeConnection implements Connection {
+  readonly sent: Sent[] = [];
+  ended: { code: number; reason: string; retryAfter: number | null } | null = null;
+  open = true;
+  /** While slow, offers are left out and `drained` waits. */
+  slow = false;
+  isStalled = false;
+  /** False: what is written never leaves the process. */
+  flushing = true;
+  #waiting: (() => void)[] = [];
+
+  put(frame: Buffer): void {
+    if (this.open) this.sent.push(parseFrame(frame));
+  }
+
+  offer(frame: Buffer, onFlushed?: () => void): WriteResult {
+    if (!this.open) return 'closed';
+    if (this.slow) return 'left-out';
+    this.sent.push(parseFrame(frame));
+    if (onFlushed && this.flushing) onFlushed();
+    return 'written';
+  }
+
+  drained(): Promise<void> {
+    if (!this.slow) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  drain(): void {
+    this.slow = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  stalled(): boolean {
+    return this.isStalled;
+  }
+
+  end(code: number, reason: string, retryAfter: number | null): void {
+    this.ended ??= { code, reason, retryAfter };
+    this.open = false;
+  }
+
+  cut(): void {
+    this.open = false;
+  }
+
+  /** Ids of all pushed messages, in the order written. */
+  get pushed(): string[] {
+    return this.sent
+      .filter(({ cmd }) => cmd === 'push')
+      .flatMap(({ body }) => (body['items'] as { id: string }[]).map(({ id }) => id));
+  }
+}
+
+export function fakeSession(
+  nowMs: number,
+  connection = new FakeConnection(),
+): LiveSession & { connection: FakeConnection } {
+  return { data: createSessionData('203.0.113.7', nowMs), connection, replay: null, missed: null };
+}
+
+/** A whole unmasked text frame as the object it carries. */
+export function parseFrame(frame: Buffer): Sent {
+  const short = (frame[1] ?? 0) & 127;
+  const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+  return JSON.parse(frame.subarray(head).toString()) as Sent;
+}

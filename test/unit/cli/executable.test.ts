@@ -1,0 +1,75 @@
+/** bin/spush.js on Nodes that are too old: it must parse there, and say in one line what is needed. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Parser } from 'acorn';
+import { describe, expect, test } from 'vitest';
+import { tempFolder } from '../../support/temp-folder.js';
+
+const BIN = path.resolve(import.meta.dirname, '../../../bin');
+
+/** The executable beside a built program of our own, or none. */
+function installed(main: string | null): string {
+  const folder = tempFolder();
+  cpSync(BIN, path.join(folder, 'bin'), { recursive: true });
+  if (main !== null) {
+    mkdirSync(path.join(folder, 'dist'));
+    writeFileSync(path.join(folder, 'dist/main.js'), main);
+    writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
+  }
+  return folder;
+}
+
+function run(folder: string, version?: string) {
+  const preload = path.join(folder, 'preload.cjs');
+  const fake =
+    version === undefined
+      ? ''
+      : `Object.defineProperty(process, 'versions', { value: { node: '${version}' } });`;
+  writeFileSync(preload, fake);
+  const result = spawnSync(process.execPath, ['-r', preload, path.join(folder, 'bin/spush.js'), 'a', '-b'], {
+    encoding: 'utf8',
+  });
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+const MAIN = `console.log(process.argv.slice(2).join(' ')); process.exitCode = 3;`;
+
+describe('the executable', () => {
+  test('is a script of ES2015, but for import()', () => {
+    const text = readFileSync(path.join(BIN, 'spush.js'), 'utf8');
+    expect(text.match(/\bimport\(/g)).toHaveLength(2);
+    const script = text.replace("import('../dist/main.js')", 'load()');
+    Parser.parse(script, { ecmaVersion: 2015, sourceType: 'script', allowHashBang: true });
+    expect(JSON.parse(readFileSync(path.join(BIN, 'package.json'), 'utf8'))).toEqual({ type: 'commonjs' });
+  });
+
+  test.each([
+    '12.0.0',
+    '14.21.3',
+    '18.20.4',
+    '20.0.0',
+    '20.18.3',
+  ])('refuses Node %s in one line', (version) => {
+    const { status, stdout, stderr } = run(installed(MAIN), version);
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toBe(`spush needs Node 20.19 or newer; this is Node ${version} (${process.execPath})\n`);
+  });
+
+  test.each([
+    undefined,
+    '20.19.0',
+    '22.0.0',
+    '24.1.0',
+    '100.0.0',
+  ])('runs the program on Node %s', (version) => {
+    expect(run(installed(MAIN), version)).toEqual({ status: 3, stdout: 'a -b\n', stderr: '' });
+  });
+
+  test('says how to build what is not built', () => {
+    const folder = installed(null);
+    const { status, stderr } = run(folder);
+    expect(status).toBe(1);
+    expect(stderr).toBe(`spush is not built: run \`npm run build\` in ${folder}\n`);
+  });
+});

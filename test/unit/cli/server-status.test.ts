@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { type ServerStatus, serverStatusSchema } from '../../../src/shared/protocol/control-commands.js';
+import { addUp } from '../../../src/shared/protocol/node-figures.js';
+import { cliWorld } from '../../support/cli-world.js';
+import { controlServer } from '../../support/control-server.js';
+
+const STATUS = {
+  mode: 'websocket',
+  env: 0,
+  pid: 4711,
+  version: '1.2.3',
+  startTime: '2021-02-03T04:05:06.000Z',
+  listen: '0.0.0.0:9501',
+  maxLinkNumber: 10_000,
+  connectionNum: 12,
+  sessionNum: 7,
+  acceptCount: 100,
+  closeCount: 88,
+  requestCount: 3,
+  pushCount: 4,
+  ackCount: 2,
+  pendingCount: null,
+  workerNum: 4,
+  taskNum: 2,
+  crashLoops: [],
+};
+
+async function running(changes: Partial<ServerStatus> = {}) {
+  const world = cliWorld({ columns: 80, env: { NO_COLOR: '1' } });
+  await controlServer(world.path('Temp/websocket.sock'), {
+    'server.status': [{ id: 1, ok: true, data: { ...STATUS, ...changes } }],
+  });
+  return world;
+}
+
+test('status is a table that fits 80 columns', async () => {
+  const { exitCode, stdout } = await (await running()).run('server', 'status', '-mode=websocket');
+  expect(exitCode).toBe(0);
+  const lines = stdout.trimEnd().split('\n');
+  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  const items = lines.slice(3, -1).map((line) =>
+    line
+      .split('│')
+      .map((cell) => cell.trim())
+      .slice(1, 3),
+  );
+  expect(items.map(([item]) => item)).toEqual(
+    Object.keys(serverStatusSchema.shape).filter(
+      (key) => !['crashLoops', 'nodes', 'total', 'silentNodes'].includes(key),
+    ),
+  );
+  expect(Object.fromEntries(items)).toMatchObject({
+    connectionNum: '12',
+    pendingCount: '-',
+    startTime: expect.stringMatching(/^2021-02-0\d \d\d:05:06$/),
+  });
+});
+
+test('a process that dies again and again is warned of', async () => {
+  const { stdout } = await (await running({ crashLoops: ['spush.websocket.Worker.1'] })).run(
+    'server',
+    'status',
+  );
+  expect(stdout).toMatch(/\nwarning: spush\.websocket\.Worker\.1 dies again and again .*\n$/);
+});
+
+test('status --json has the keys of the protocol', async () => {
+  const { stdout } = await (await running()).run('server', 'status', '--json');
+  expect(JSON.parse(stdout)).toEqual(STATUS);
+});
+
+test('status of what does not run names mode and path', async () => {
+  const world = cliWorld();
+  expect(await world.run('server', 'status', '-mode=other')).toEqual({
+    exitCode: 3,
+    stdout: '',
+    stderr: `mode other is not running: there is no control socket at ${world.path('Temp/other.sock')}\n`,
+  });
+});
+
+const NODE = {
+  node: 'web1',
+  version: '1.2.3',
+  startTime: '2021-02-03T04:05:06.000Z',
+  maxLinkNumber: 100_000,
+  connectionNum: 98_765,
+  sessionNum: 87_654,
+  acceptCount: 12_345_678,
+  closeCount: 12_246_913,
+  requestCount: 123_456_789,
+  pushCount: 234_567_890,
+  ackCount: 234_567_000,
+  workerNum: 16,
+  taskNum: 2,
+};
+
+test('several nodes have a table of their own: a row for each, one for all, in 80 columns', async () => {
+  const nodes = [NODE, { ...NODE, node: 'web2' }];
+  const total = { ...addUp(nodes) };
+  const { stdout } = await (await running({ nodes, total, silentNodes: ['web3'] })).run('server', 'status');
+  const lines = stdout.trimEnd().split('\n');
+  for (const line of lines.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80);
+  const rows = lines.filter((line) => /│ (web1|web2|total) /.test(line));
+  expect(rows).toHaveLength(3);
+  expect(rows[2]).toMatch(/│ total +│ 197530 +│ 175308 +│/);
+  expect(lines.at(-1)).toBe('warning: no answer from web3; it is not in the total');
+});

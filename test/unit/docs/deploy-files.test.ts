@@ -1,0 +1,103 @@
+/** Holds the files of deploy/ to the code: they speak of the folders and limits that spush has. */
+import { describe, expect, test } from 'vitest';
+import { USUAL_PLACES } from '../../../src/cli/service-unit.js';
+import { PACKAGE_ROOT, pathsOf } from '../../../src/platform/config/config-paths.js';
+import { systemSchema } from '../../../src/platform/config/config-schema.js';
+import { loadConfig } from '../../../src/platform/config/load-config.js';
+import { instanceFileOf } from '../../../src/platform/instance/instance-file.js';
+import { repositoryFile } from '../../support/kept-file.js';
+
+const paths = pathsOf({ root: USUAL_PLACES.root, home: USUAL_PLACES.home, mode: USUAL_PLACES.mode });
+const defaults = systemSchema.parse({});
+
+describe('deploy/', () => {
+  test('logrotate moves the log and signals the master', () => {
+    const text = repositoryFile('deploy/logrotate');
+    expect(text).toContain(`\n${paths.logFile} {\n`);
+    expect(text).toContain(`${paths.temp}/*.pid`);
+    expect(text).toContain('kill -USR1 ');
+  });
+
+  test('tmpfiles makes the folders of SPUSH_HOME, that of the control socket for its owner alone', () => {
+    const rows = repositoryFile('deploy/spush.tmpfiles')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => line.split(/\s+/));
+    const made = new Map(rows.filter(([type]) => type === 'd').map(([, path, mode]) => [path, mode]));
+    expect([...made.keys()]).toEqual([paths.home, paths.temp, paths.log, paths.data]);
+    expect(made.get(paths.temp)).toBe('0700');
+    const removed = rows.filter(([type]) => type === 'r!').map(([, path]) => path);
+    const files = [paths.pidFile, paths.socket, instanceFileOf(paths)];
+    expect(removed).toEqual(files.map((file) => file.replace(`/${USUAL_PLACES.mode}.`, '/*.')));
+  });
+
+  test('nginx leads to the default port and waits longer than spush does', () => {
+    const text = repositoryFile('deploy/nginx.conf');
+    expect(text).toContain(`server 127.0.0.1:${defaults.Port};`);
+    for (const name of ['proxy_read_timeout', 'proxy_send_timeout']) {
+      const seconds = Number(new RegExp(`${name} (\\d+)s;`).exec(text)?.[1]);
+      expect(seconds).toBeGreaterThan(
+        defaults.IdleSeconds + defaults.IdleGraceSeconds + defaults.IdleCheckSeconds,
+      );
+    }
+  });
+
+  test('the unit gives a stop the time that it takes', () => {
+    const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(repositoryFile('deploy/spush.service'))?.[1]);
+    expect(seconds).toBeGreaterThan(defaults.StopSeconds + 10);
+    expect(USUAL_PLACES.stopSeconds).toBe(defaults.StopSeconds);
+  });
+
+  test('the compose file configures nodes that start, each with a name and a volume of its own', async () => {
+    const text = repositoryFile('deploy/compose.yaml');
+    const given = new Map(
+      [...repositoryFile('deploy/compose/environment.example').matchAll(/^(\w+)=(.*)$/gm)].map(
+        ([, name = '', value = '']) => [name, value.replace(/^'|'$/g, '')],
+      ),
+    );
+    const filled = (name: string): string => {
+      const value = given.get(name);
+      expect(value, `${name} is missing in environment.example`).toBeDefined();
+      if (name.includes('KEYS'))
+        return (value ?? '')
+          .replace('""', '"a secret of more than thirty-two characters"')
+          .replace(':""', ':"x"');
+      return value || 'a secret';
+    };
+    const env = Object.fromEntries(
+      [...text.matchAll(/^ {2,6}(SPUSH_\w+|PUSHENV): '?(.*?)'?$/gm)].map(([, name = '', value = '']) => {
+        const from = /^\$\{(\w+):\?/.exec(value)?.[1];
+        return [name, from === undefined ? value : filled(from)];
+      }),
+    );
+    const { config } = await loadConfig({ cwd: PACKAGE_ROOT, env });
+    expect(config.env).toBe(2);
+    expect(config.system.TrustedProxies).toEqual([/subnet: (\S+)/.exec(text)?.[1]]);
+    for (const node of ['web1', 'web2']) {
+      expect(text).toContain(`SPUSH_NODE_NAME: ${node}\n    volumes: ['${node}:/var/lib/spush']`);
+      expect(repositoryFile('deploy/compose/nginx.conf')).toContain(`server ${node}:${defaults.Port};`);
+    }
+    expect(Number(/stop_grace_period: (\d+)s/.exec(text)?.[1])).toBeGreaterThan(defaults.StopSeconds + 10);
+    expect(repositoryFile('deploy/Dockerfile')).toContain(`EXPOSE ${defaults.Port}`);
+  });
+
+  test('no image is whichever one is the newest', () => {
+    const images = [
+      ...repositoryFile('deploy/compose.yaml').matchAll(/^ +image: (\S+)$/gm),
+      ...repositoryFile('deploy/Dockerfile').matchAll(/^FROM (\S+)/gm),
+    ].map(([, image = '']) => image);
+    expect(images.length).toBeGreaterThan(5);
+    for (const image of images) expect(image).toMatch(/^[\w./-]+:\d+\.\d+\.\d+(-[\w-]+)?$/);
+  });
+
+  test('nginx of the compose file says what that of one node says', () => {
+    const directives = (name: string): string[] =>
+      repositoryFile(name)
+        .split('\n')
+        .filter(
+          (line) =>
+            /^\s+[a-z_]+ .*;$/.test(line) && !/^\s+(server|server_name|access_log|error_log) /.test(line),
+        );
+    expect(directives('deploy/compose/nginx.conf')).toEqual(directives('deploy/nginx.conf'));
+  });
+});

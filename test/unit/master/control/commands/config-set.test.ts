@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest';
+import { configSet } from '../../../../../src/master/control/commands/config-set.js';
+import { LiveConfig } from '../../../../../src/master/live-config.js';
+import { OneAtATime } from '../../../../../src/master/supervisor/one-at-a-time.js';
+import { deferred } from '../../../../support/deferred.js';
+import { FakeNode } from '../../../../support/fake-node.js';
+import { recordedLog } from '../../../../support/recorded-log.js';
+import { testConfig } from '../../../../support/test-config.js';
+
+async function setUp() {
+  const limits: number[] = [];
+  const live = new LiveConfig(await testConfig(), ({ system }) => limits.push(system.MaxLinkNumber));
+  const configuring = new OneAtATime();
+  const node = await FakeNode.start();
+  const { replacing, workerCount } = node;
+  const set = configSet({ live, configuring, replacing, workerCount, log: recordedLog() });
+  return { limits, live, configuring, set, node };
+}
+
+it('config.set tells everybody the new value and answers what it was', async () => {
+  const { set, live, limits } = await setUp();
+  expect(await set({ key: 'MaxLinkNumber', value: '5' }, () => {})).toEqual({
+    key: 'MaxLinkNumber',
+    before: 10_000,
+    after: 5,
+  });
+  expect(limits).toEqual([5]);
+  expect(live.current.system.MaxLinkNumber).toBe(5);
+});
+
+it('config.set changes nothing when the value is faulty', async () => {
+  const { set, limits } = await setUp();
+  await expect(set({ key: 'MaxLinkNumber', value: 'x' }, () => {})).rejects.toMatchObject({
+    code: 'CONFIG_VALUE_INVALID',
+  });
+  expect(limits).toEqual([]);
+});
+
+it('config.set is refused while a reload is under way, which would undo it', async () => {
+  const { set, configuring } = await setUp();
+  const reload = deferred();
+  const reloading = configuring.run('a reload', () => reload.promise);
+  await expect(set({ key: 'MaxLinkNumber', value: '5' }, () => {})).rejects.toMatchObject({
+    code: 'RELOAD_RUNNING',
+  });
+  reload.resolve();
+  await reloading;
+});
+
+it('config.set WorkerNum starts Workers, and counts when they are ready', async () => {
+  const { set, live, node } = await setUp();
+  const heard: string[] = [];
+  const changed = set({ key: 'WorkerNum', value: '3' }, ({ text }) => heard.push(text));
+  const third = await node.appears('Worker.2');
+  expect(live.current.system.WorkerNum).not.toBe(3);
+  third.becomeReady();
+  expect(await changed).toMatchObject({ key: 'WorkerNum', after: 3 });
+  expect(live.current.system.WorkerNum).toBe(3);
+  expect(heard).toEqual(['Worker.2 started (3)']);
+});
+
+it('config.set WorkerNum changes nothing when a new Worker does not come up', async () => {
+  const { set, live, node } = await setUp();
+  const before = live.current;
+  const changed = set({ key: 'WorkerNum', value: '3' }, () => {});
+  (await node.appears('Worker.2')).failToStart('START_FAILED', 'no memory');
+  await expect(changed).rejects.toMatchObject({ code: 'RELOAD_FAILED' });
+  expect(live.current).toBe(before);
+  expect(node.workerCount.now).toBe(2);
+});
+
+it('config.set WorkerNum is refused while processes are replaced; other keys are not', async () => {
+  const { set, node } = await setUp();
+  const kill = deferred();
+  const killing = node.replacing.run('process kill', () => kill.promise);
+  await expect(set({ key: 'WorkerNum', value: '3' }, () => {})).rejects.toMatchObject({
+    code: 'RELOAD_RUNNING',
+  });
+  await set({ key: 'MaxLinkNumber', value: '5' }, () => {});
+  kill.resolve();
+  await killing;
+});

@@ -1,0 +1,64 @@
+import { mkdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { locatePaths, makeFolders, PACKAGE_ROOT } from '../../../../src/platform/config/config-paths.js';
+import { packageVersion } from '../../../../src/platform/config/package-version.js';
+import { tempFolder } from '../../../support/temp-folder.js';
+
+const locate = (cwd: string, env: NodeJS.ProcessEnv = {}) => locatePaths({ cwd, env, mode: 'websocket' });
+
+describe('the root', () => {
+  test('is the nearest folder upward that has a bootstrap.ts', () => {
+    const root = tempFolder({ 'bootstrap.ts': '', 'a/bootstrap.ts': '' });
+    mkdirSync(path.join(root, 'a/b/c'), { recursive: true });
+    mkdirSync(path.join(root, 'd'));
+    expect(locate(path.join(root, 'a/b/c')).root).toBe(path.join(root, 'a'));
+    expect(locate(path.join(root, 'd')).root).toBe(root);
+  });
+
+  test('is the own folder of the package where there is none', () => {
+    expect(locate(tempFolder()).root).toBe(PACKAGE_ROOT);
+    expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
+  });
+
+  test('is SPUSH_ROOT where that is set, also a relative one', () => {
+    const folder = tempFolder({ 'bootstrap.ts': '', 'other/x': '' });
+    expect(locate(folder, { SPUSH_ROOT: 'other' }).root).toBe(path.join(folder, 'other'));
+  });
+});
+
+describe('the home', () => {
+  test('is the root, or SPUSH_HOME, and holds what spush writes', async () => {
+    const folder = tempFolder({ 'bootstrap.ts': '' });
+    expect(locate(folder).home).toBe(folder);
+    const paths = locate(folder, { SPUSH_HOME: 'home' });
+    const inHome = (name: string) => path.join(folder, 'home', name);
+    expect(paths).toEqual({
+      root: folder,
+      home: inHome(''),
+      temp: inHome('Temp'),
+      log: inHome('Log'),
+      data: inHome('Data'),
+      pidFile: inHome('Temp/websocket.pid'),
+      socket: inHome('Temp/websocket.sock'),
+      logFile: inHome('Log/websocket.log'),
+    });
+    await makeFolders(paths);
+    expect(statSync(paths.temp).mode & 0o777).toBe(0o700);
+  });
+
+  test('that cannot be made is said with its path', async () => {
+    const folder = tempFolder({ 'bootstrap.ts': '', file: '' });
+    const paths = locate(folder, { SPUSH_HOME: 'file' });
+    await expect(makeFolders(paths)).rejects.toMatchObject({ code: 'START_FAILED' });
+  });
+
+  test('makes a socket path of 107 bytes at most', () => {
+    const folder = tempFolder({ 'bootstrap.ts': '' });
+    const home = (bytes: number) => `/${'h'.repeat(bytes - '//Temp/websocket.sock'.length)}`;
+    expect(Buffer.byteLength(locate(folder, { SPUSH_HOME: home(107) }).socket)).toBe(107);
+    expect(() => locate(folder, { SPUSH_HOME: home(108) })).toThrow(
+      /control socket 108 bytes long .* at most 107 bytes.*set SPUSH_HOME/,
+    );
+  });
+});

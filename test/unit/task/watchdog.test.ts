@@ -1,0 +1,44 @@
+/** The watchdog kills its process: it is tried in one of its own. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const WATCHDOG = join(import.meta.dirname, '../../../dist/task/watchdog.js');
+
+function runProgram(
+  program: string,
+): Promise<{ signal: string | null; code: number | null; stderr: string }> {
+  const text = `import { Watchdog } from ${JSON.stringify(WATCHDOG)};\n${program}`;
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', text], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let stderr = '';
+    child.stderr.on('data', (data: Buffer) => {
+      stderr += data.toString();
+    });
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, stderr }));
+  });
+}
+
+describe('Watchdog', () => {
+  it('kills a process whose task holds the loop beyond its time, and says so', async () => {
+    const end = await runProgram('new Watchdog().watch(100); for (;;);');
+    expect(end.signal).toBe('SIGKILL');
+    expect(end.stderr).toMatch(
+      /TaskWorker \d+ is killed: a task has passed its deadline and holds the event loop/,
+    );
+  });
+
+  it('leaves a process alone whose tasks have ended, and does not keep it from ending', async () => {
+    const program = `
+      const watchdog = new Watchdog();
+      const ended = [watchdog.watch(1), watchdog.watch(100_000)];
+      for (const end of ended) end();
+      const until = Date.now() + 3500;
+      while (Date.now() < until);
+    `;
+    expect(await runProgram(program)).toEqual({ code: 0, signal: null, stderr: '' });
+  });
+});

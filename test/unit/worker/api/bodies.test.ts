@@ -1,0 +1,190 @@
+import { request } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { BODY_BYTES_MAX, BodyBudget } from '../../../../src/worker/api/body.js';
+import { RawSocket } from '../../../support/raw-socket.js';
+import { ApiHarness } from './api-harness.js';
+
+const PATH = '/api/comment/message';
+const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+const message = JSON.stringify({ uid: 1, title: 'x' });
+
+let api: ApiHarness;
+
+beforeEach(async () => {
+  api = await ApiHarness.open();
+});
+
+afterEach(() => api.close());
+
+function answered(raw: RawSocket, status: number): Promise<void> {
+  return raw.until(() => raw.text.includes(`HTTP/1.1 ${status} `) && raw.text.includes('"code"'));
+}
+
+async function counted(status: number): Promise<void> {
+  await vi.waitFor(async () => {
+    expect(await api.metrics.registry.metrics()).toContain(
+      `spush_http_requests_total{path="${PATH}",status="${status}"} 1`,
+    );
+  });
+}
+
+describe('a body', () => {
+  test.each([
+    ['nothing', '', 'application/json', 400],
+    ['half a JSON text', '{"uid":1,"title":"x', 'application/json', 400],
+    ['no JSON', 'uid=1', 'application/json', 400],
+    ['a JSON list', '[]', 'application/json', 400],
+    ['JSON null', 'null', 'application/json', 400],
+    ['XML', '<xml/>', 'text/xml', 415],
+    ['JSON in another charset', message, 'application/json; charset=gbk', 415],
+    ['no type worth the name', message, 'json', 415],
+    ['a multipart form', message, 'multipart/form-data; boundary=x', 415],
+    ['JSON', message, 'application/json; charset="UTF-8"', 200],
+    ['JSON by another spelling', message, 'Application/JSON;charset=utf8', 200],
+    ['JSON with a byte order mark', `\ufeff${message}`, 'application/json', 200],
+  ])('of %s has its code', async (_what, body, type, status) => {
+    const answer = await api.post(PATH, body, { 'content-type': type });
+    expect(answer.status).toBe(status);
+    expect(answer.body.code).toBe(status);
+    expect(answer.body.msg.length).toBeGreaterThan(5);
+  });
+
+  test('that is not UTF-8 is refused', async () => {
+    const body = Buffer.concat([
+      Buffer.from('{"uid":1,"title":"'),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from('"}'),
+    ]);
+    const answer = await api.call(PATH, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.body.msg).toContain('UTF-8');
+  });
+
+  test('that is compressed is refused', async () => {
+    const answer = await api.post(PATH, message, { 'content-encoding': 'gzip' });
+    expect(answer.status).toBe(415);
+  });
+
+  test('without a type is refused, as empty when it is empty', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`);
+    await answered(raw, 415);
+    raw.destroy();
+    const empty = await RawSocket.open(api.port);
+    empty.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+    await answered(empty, 400);
+    empty.destroy();
+  });
+
+  test('of exactly 2 MiB is read; a byte more is 413', async () => {
+    const padded = (bytes: number) => `${message.slice(0, -1)}${' '.repeat(bytes - message.length)}}`;
+    expect((await api.post(PATH, padded(BODY_BYTES_MAX))).status).toBe(200);
+    const answer = await api.post(PATH, padded(BODY_BYTES_MAX + 1));
+    expect(answer.status).toBe(413);
+    expect(answer.headers.get('connection')).toBe('close');
+  });
+
+  test('of 3 MiB is 413, and the caller that sends it all can read so', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      expect((await api.post(PATH, 'x'.repeat(3 << 20))).status).toBe(413);
+    }
+  });
+
+  test('that is refused may still be sent: the connection ends in peace, so the answer is not lost', async () => {
+    const raw = await RawSocket.open(api.port);
+    const errors: Error[] = [];
+    raw.socket.on('error', (error) => errors.push(error));
+    raw.socket.write(`${HEAD}Content-Length: 3000000\r\n\r\n`);
+    await answered(raw, 413);
+    raw.socket.write(Buffer.alloc(1_500_000));
+    raw.socket.write(Buffer.alloc(1_500_000));
+    await raw.until(() => raw.closed);
+    expect(errors).toEqual([]);
+  });
+
+  test('leaves the budget when its call is done, whatever became of it', async () => {
+    const large = ' '.repeat(BODY_BYTES_MAX);
+    for (let n = 0; n < 40; n += 1) expect((await api.post(PATH, large)).status).toBe(400);
+  });
+
+  test('that is announced as too long is refused at once', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Content-Length: 3000000\r\n\r\n`);
+    await answered(raw, 413);
+    expect(raw.text).toContain('3000000 bytes');
+    raw.destroy();
+  });
+
+  test('that is not announced is refused while it is read', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n`);
+    const chunk = 'x'.repeat(65_536);
+    for (let n = 0; n < 40; n += 1) raw.socket.write(`10000\r\n${chunk}\r\n`);
+    await answered(raw, 413);
+    raw.socket.write('0\r\n\r\n');
+    await raw.until(() => raw.closed);
+  });
+
+  test('whose caller leaves in the middle ends quietly', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Content-Length: 100\r\n\r\n{"uid":`);
+    await vi.waitFor(() => expect(api.stats.requests).toBe(1));
+    raw.destroy();
+    await counted(499);
+    expect(api.logged).toEqual([]);
+    expect((await api.post(PATH, message)).status).toBe(200);
+  });
+
+  test('that stops arriving is ended by the server’s requestTimeout, and nothing of it stays', async () => {
+    await api.close();
+    api = await ApiHarness.open({ server: { requestTimeout: 100, connectionsCheckingInterval: 20 } });
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Content-Length: 100\r\n\r\n{"uid":`);
+    await raw.until(() => raw.closed);
+    expect(raw.text).toContain('HTTP/1.1 408 ');
+    await counted(499);
+    expect((await api.post(PATH, message)).status).toBe(200);
+  });
+});
+
+describe('a caller that waits for 100 Continue', () => {
+  test('is told to send when its head is good', async () => {
+    const call = request(`${api.url}${PATH}`, {
+      method: 'POST',
+      headers: { expect: '100-continue', 'content-type': 'application/json' },
+    });
+    call.flushHeaders();
+    await new Promise((resolve) => call.once('continue', resolve));
+    call.end(message);
+    const response = await new Promise<{ statusCode?: number | undefined }>((resolve) =>
+      call.once('response', resolve),
+    );
+    expect(response.statusCode).toBe(200);
+  });
+
+  test('is refused without having sent anything', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Expect: 100-continue\r\nContent-Length: 3000000\r\nX-Spush-Key: x\r\n\r\n`);
+    await answered(raw, 401);
+    await raw.until(() => raw.closed);
+    expect(raw.text).not.toContain('100 Continue');
+  });
+});
+
+test('bodies of all calls together are bounded', () => {
+  const budget = new BodyBudget(1000);
+  const [one, two] = [budget.open(), budget.open()];
+  one.take(600);
+  expect(() => two.take(600)).toThrow(expect.objectContaining({ code: 'TOO_MANY' }));
+  two.take(400);
+  one.close();
+  one.close();
+  expect(budget.bytes).toBe(400);
+  expect(() => new BodyBudget().open().take(BODY_BYTES_MAX + 1)).toThrow(
+    expect.objectContaining({ code: 'TOO_LARGE' }),
+  );
+});

@@ -1,0 +1,255 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { silentLog } from '../../../../src/platform/log/log.js';
+import type { PendingQuery } from '../../../../src/platform/store/message-store.js';
+import { SpushError } from '../../../../src/shared/base/errors.js';
+import type { MessageItem } from '../../../../src/shared/domain/message.js';
+import { Delivery } from '../../../../src/worker/delivery/delivery.js';
+import { Replays } from '../../../../src/worker/delivery/replay.js';
+import { isLoggedIn, type LoggedInSession } from '../../../../src/worker/sessions/live-session.js';
+import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
+import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
+import { FakeClock } from '../../../support/fake-clock.js';
+import { type FakeConnection, fakeSession } from '../../../support/fake-connection.js';
+import { idOf, itemFor, loginOf } from '../../../support/messages.js';
+
+const UID = 7;
+
+/** A store whose reads take as many turns as the test wants. */
+class SlowStore {
+  readonly pendingItems: MessageItem[] = [];
+  readonly reads: PendingQuery[] = [];
+  fault: Error | null = null;
+  turnsPerRead = 0;
+
+  async pending(_uid: number, query: PendingQuery): Promise<MessageItem[]> {
+    this.reads.push(query);
+    for (let i = 0; i < this.turnsPerRead; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    if (this.fault) throw this.fault;
+    return this.pendingItems.filter(({ id }) => !query.after || id > query.after).slice(0, query.limit);
+  }
+
+  async list(): Promise<{ items: (MessageItem & { read: boolean })[]; next: null }> {
+    const newest = this.pendingItems.at(-1);
+    return { items: newest ? [{ ...newest, read: false }] : [], next: null };
+  }
+}
+
+let store: SlowStore;
+let delivery: Delivery;
+let replays: Replays;
+let sessions: SessionRegistry;
+let session: LoggedInSession & { connection: FakeConnection };
+
+beforeEach(() => {
+  const clock = new FakeClock();
+  sessions = new SessionRegistry();
+  store = new SlowStore();
+  replays = new Replays({ store, delivery: () => delivery, log: silentLog });
+  delivery = new Delivery({
+    sessions,
+    marks: { add() {} },
+    stats: createWorkerStats(),
+    clock,
+    catchUp: (one, after) => replays.start(one, after),
+    onLost: () => {},
+    resendMs: () => 30_000,
+  });
+  const fake = fakeSession(clock.now());
+  sessions.add(fake);
+  sessions.login(fake, loginOf(UID));
+  if (!isLoggedIn(fake)) throw new Error('not logged in');
+  session = fake as typeof session;
+});
+
+async function settled(): Promise<void> {
+  await vi.waitFor(() => expect(session.replay).toBeNull());
+}
+
+function frames(): number[] {
+  return session.connection.sent
+    .filter(({ cmd }) => cmd === 'push')
+    .map(({ body }) => (body['items'] as unknown[]).length);
+}
+
+describe('a replay', () => {
+  test('sends 500 messages once, in order of id, in frames of at most 50', async () => {
+    store.pendingItems.push(...Array.from({ length: 500 }, (_, n) => itemFor(UID, n)));
+    replays.start(session, null);
+    await settled();
+    expect(session.connection.pushed).toEqual(Array.from({ length: 500 }, (_, n) => idOf(n)));
+    expect(frames()).toEqual(Array.from({ length: 10 }, () => 50));
+  });
+
+  test('sends nothing when nothing is pending', async () => {
+    replays.start(session, null);
+    await settled();
+    expect(session.connection.sent).toEqual([]);
+  });
+
+  test('waits for a reader that is slow, and then says that there was more', async () => {
+    store.pendingItems.push(...Array.from({ length: 60 }, (_, n) => itemFor(UID, n)));
+    session.connection.slow = true;
+    delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, 0)] });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(session.connection.pushed).toEqual([]);
+    session.connection.drain();
+    await settled();
+    expect(session.connection.pushed).toEqual(Array.from({ length: 60 }, (_, n) => idOf(n)));
+    expect(session.connection.sent.map(({ body }) => body['more'])).toEqual([true, undefined]);
+  });
+
+  test('tells a slow reader to fetch when its other devices have settled what it missed', async () => {
+    session.connection.slow = true;
+    delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, 1)] });
+    store.list = async () => ({ items: [{ ...itemFor(UID, 1), read: true }], next: null });
+    session.connection.drain();
+    await settled();
+    expect(session.connection.sent).toMatchObject([
+      { cmd: 'push', body: { more: true, items: [{ id: idOf(1) }] } },
+    ]);
+  });
+
+  test('ends quietly when the connection closes', async () => {
+    store.pendingItems.push(...Array.from({ length: 200 }, (_, n) => itemFor(UID, n)));
+    store.turnsPerRead = 2;
+    replays.start(session, null);
+    while (store.reads.length === 0) await Promise.resolve();
+    session.connection.open = false;
+    for (let n = 0; n < 10; n += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(store.reads).toHaveLength(1);
+    expect(session.connection.pushed).toEqual([]);
+  });
+
+  test('is tried again when the store fails', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      store.fault = new SpushError('STORE_UNAVAILABLE', 'gone');
+      store.pendingItems.push(itemFor(UID, 1));
+      replays.start(session, null);
+      await settled();
+      store.fault = null;
+      await vi.advanceTimersByTimeAsync(5000);
+      await settled();
+      expect(session.connection.pushed).toEqual([idOf(1)]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('of an old login stops when the session logs out, and does not touch the next login’s', async () => {
+    store.pendingItems.push(...Array.from({ length: 200 }, (_, n) => itemFor(UID, n)));
+    store.turnsPerRead = 2;
+    replays.start(session, null);
+    await new Promise((resolve) => setImmediate(resolve));
+    sessions.logout(session);
+    session.replay = null;
+    sessions.login(session, loginOf(UID));
+    replays.start(session, null);
+    await settled();
+    expect(session.connection.pushed).toEqual(Array.from({ length: 200 }, (_, n) => idOf(n)));
+  });
+
+  test('writes a message that came live while its page was read only once, however long the replay', async () => {
+    store.pendingItems.push(...Array.from({ length: 2000 }, (_, n) => itemFor(UID, n)));
+    store.turnsPerRead = 1;
+    replays.start(session, null);
+    for (let n = 1900; n < 2000; n += 1) delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, n)] });
+    await settled();
+    expect(session.connection.pushed).toEqual(Array.from({ length: 2000 }, (_, n) => idOf(n)));
+  });
+
+  test('does not begin anew because many live messages came', async () => {
+    store.pendingItems.push(...Array.from({ length: 1000 }, (_, n) => itemFor(UID, n * 100_000_000_000)));
+    store.turnsPerRead = 1;
+    replays.start(session, null);
+    const live = Array.from({ length: 500 }, (_, n) => itemFor(UID, 200_000_000_000_000 + n));
+    store.pendingItems.push(...live);
+    for (const item of live) delivery.onEvent({ t: 'push', uid: UID, items: [item] });
+    await settled();
+    expect(session.connection.pushed).toHaveLength(1500);
+    expect(new Set(session.connection.pushed).size).toBe(1500);
+  });
+
+  test('of what a slow reader missed begins at what it missed', async () => {
+    store.pendingItems.push(...Array.from({ length: 60 }, (_, n) => itemFor(UID, n)));
+    replays.start(session, null);
+    await settled();
+    session.data.seen.clear();
+    store.pendingItems.push(itemFor(UID, 60), itemFor(UID, 61));
+    session.connection.slow = true;
+    delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, 60)] });
+    delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, 61)] });
+    session.connection.drain();
+    await settled();
+    expect(session.connection.pushed).toEqual(Array.from({ length: 62 }, (_, n) => idOf(n)));
+  });
+
+  test('lets nothing fall between it and the live push, whenever a message is stored', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 120 }),
+        fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 300 }),
+        fc.integer({ min: 0, max: 3 }),
+        async (before, gaps, turnsPerRead) => {
+          store.pendingItems.length = 0;
+          session.connection.sent.length = 0;
+          session.data.seen.clear();
+          store.turnsPerRead = turnsPerRead;
+          for (let n = 0; n < before; n += 1) store.pendingItems.push(itemFor(UID, n));
+          replays.start(session, null);
+          let n = before;
+          for (const gap of gaps) {
+            for (let i = 0; i < gap; i += 1) await new Promise((resolve) => setImmediate(resolve));
+            store.pendingItems.push(itemFor(UID, n));
+            delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, n)] });
+            n += 1;
+          }
+          await settled();
+          expect(session.connection.pushed).toEqual(Array.from({ length: n }, (_, i) => idOf(i)));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('a session that goes to another Worker', () => {
+  const travel = () => {
+    const travelling = replays.takeOut(session);
+    const there = fakeSession(0);
+    sessions.remove(session);
+    for (const [id, at] of session.data.seen) there.data.seen.set(id, at);
+    sessions.add(there);
+    sessions.login(there, loginOf(UID));
+    if (!isLoggedIn(there)) throw new Error('logged in');
+    return { travelling, there };
+  };
+
+  test('goes on there where its replay was, with what waited for its end', async () => {
+    for (let n = 0; n < 120; n += 1) store.pendingItems.push(itemFor(UID, n));
+    store.turnsPerRead = 1;
+    replays.start(session, null);
+    while (session.connection.pushed.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, 500)] });
+    const { travelling, there } = travel();
+    expect(travelling).toEqual({ after: idOf(49), held: [itemFor(UID, 500)], more: false });
+    if (travelling) replays.goOn(there, travelling)();
+    await vi.waitUntil(() => there.replay === null);
+    expect(session.connection.pushed).toHaveLength(50);
+    const ids = Array.from({ length: 70 }, (_, n) => idOf(50 + n));
+    expect(there.connection.pushed).toEqual([...ids, idOf(500)]);
+  });
+
+  test('takes along a replay that waits to be tried again', async () => {
+    store.fault = new SpushError('STORE_UNAVAILABLE', 'away');
+    replays.start(session, null);
+    await vi.waitUntil(() => session.replay === null);
+    expect(travel().travelling).toEqual({ after: null, held: [], more: false });
+    replays.stop();
+  });
+
+  test('takes nothing along when nothing is under way', () => {
+    expect(travel().travelling).toBeNull();
+  });
+});

@@ -1,0 +1,51 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { IdleSweep } from '../../../../src/worker/gateway/idle-sweep.js';
+import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
+import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
+import { FakeClock } from '../../../support/fake-clock.js';
+import { fakeSession } from '../../../support/fake-connection.js';
+
+let clock: FakeClock;
+let sessions: SessionRegistry;
+let sweep: IdleSweep;
+const stats = createWorkerStats();
+
+beforeEach(() => {
+  clock = new FakeClock();
+  sessions = new SessionRegistry();
+  sweep = new IdleSweep({
+    sessions,
+    system: () => ({ IdleSeconds: 180, IdleGraceSeconds: 60, IdleCheckSeconds: 15 }),
+    retryAfter: () => 33,
+    stats,
+    clock,
+  });
+});
+
+describe('the idle sweep', () => {
+  test('leaves a connection alone for 180 s and the grace of 60 s', () => {
+    const session = fakeSession(clock.now());
+    sessions.add(session);
+    clock.advance(239_999);
+    sweep.sweep();
+    expect(session.connection.ended).toBeNull();
+  });
+
+  test('closes a silent one with 4001 and tells it when to come back', () => {
+    const session = fakeSession(clock.now());
+    sessions.add(session);
+    clock.advance(240_000);
+    sweep.sweep();
+    expect(session.connection.ended).toMatchObject({ code: 4001, retryAfter: 33 });
+  });
+
+  test('counts traffic of the last moment, whoever made it', () => {
+    const session = fakeSession(clock.now());
+    sessions.add(session);
+    clock.advance(239_000);
+    session.data.lastTrafficAt = clock.now();
+    clock.advance(239_000);
+    sweep.sweep();
+    expect(session.connection.ended).toBeNull();
+  });
+});

@@ -1,0 +1,100 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { systemSchema } from '../../../../src/platform/config/config-schema.js';
+import type { Log } from '../../../../src/platform/log/log.js';
+import { silentLog } from '../../../../src/platform/log/log.js';
+import { SpushError } from '../../../../src/shared/base/errors.js';
+import type { CommandDeps } from '../../../../src/worker/gateway/commands/command-context.js';
+import { MessageLoop } from '../../../../src/worker/gateway/message-loop.js';
+import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
+import { FakeClock } from '../../../support/fake-clock.js';
+import { type FakeConnection, fakeSession } from '../../../support/fake-connection.js';
+
+const clock = new FakeClock();
+let loop: MessageLoop;
+let connection: FakeConnection;
+let logged: string[];
+let unreadFault: Error | null;
+
+beforeEach(() => {
+  logged = [];
+  unreadFault = null;
+  const session = fakeSession(clock.now());
+  session.data.login = { uid: 7, channel: 'web', keyDigest: '', device: null, ack: true, since: 0 };
+  connection = session.connection;
+  const log: Log = { ...silentLog, error: (event) => logged.push(event) };
+  const deps = {
+    store: {
+      async unread() {
+        if (unreadFault) throw unreadFault;
+        return { comment: 0, userNotice: 0, systemNotice: 0, total: 0 };
+      },
+    },
+    system: () => systemSchema.parse({ CommandsBurst: 20, CommandsPerSecond: 1 }),
+    stats: createWorkerStats(),
+    clock,
+    log,
+  } as unknown as CommandDeps;
+  loop = new MessageLoop(session, deps, null);
+});
+
+function say(value: unknown): void {
+  loop.onMessage(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)), false);
+}
+
+const PING = { cmd: 'ping', id: 'p', ts: 1 };
+
+async function replies(count: number): Promise<FakeConnection['sent']> {
+  await expect.poll(() => connection.sent.length).toBe(count);
+  return connection.sent;
+}
+
+describe('the message loop', () => {
+  test('answers each request by its id', async () => {
+    say({ ...PING, id: 'a' });
+    say({ ...PING, id: 'b' });
+    expect(await replies(2)).toMatchObject([
+      { cmd: 'ping', id: 'a', code: 200, body: {} },
+      { cmd: 'ping', id: 'b', code: 200, body: {} },
+    ]);
+  });
+
+  test('closes after ten unreadable frames in a row, not after ten with a good one between', async () => {
+    for (let n = 0; n < 9; n += 1) say('x');
+    say(PING);
+    for (let n = 0; n < 9; n += 1) say('x');
+    expect(connection.ended).toBeNull();
+    say('x');
+    expect(connection.ended).toMatchObject({ code: 1008, retryAfter: null });
+  });
+
+  test('an unknown command is no unreadable frame', () => {
+    for (let n = 0; n < 15; n += 1) say({ ...PING, cmd: 'x' });
+    expect(connection.ended).toBeNull();
+  });
+
+  test('answers 429 above the rate, and goes on below it', async () => {
+    for (let n = 0; n < 25; n += 1) say(PING);
+    const codes = (await replies(25)).map(({ code }) => code);
+    expect(codes.filter((code) => code === 429)).toHaveLength(5);
+    clock.advance(1000);
+    say({ ...PING, id: 'later' });
+    expect((await replies(26)).at(-1)).toMatchObject({ id: 'later', code: 200 });
+  });
+
+  test('a store that is away is 503', async () => {
+    unreadFault = new SpushError('STORE_UNAVAILABLE', 'the store is away');
+    say({ cmd: 'unread', id: 'u', ts: 1 });
+    expect(await replies(1)).toMatchObject([{ cmd: 'unread', id: 'u', code: 503 }]);
+  });
+
+  test('a bug of ours is 500 for one command, in the log, and nothing else', async () => {
+    unreadFault = new TypeError('secret detail');
+    say({ cmd: 'unread', id: 'u', ts: 1 });
+    const [reply] = await replies(1);
+    expect(reply).toMatchObject({ code: 500 });
+    expect(JSON.stringify(reply)).not.toContain('secret detail');
+    expect(logged).toEqual(['gateway.command-failed']);
+    say(PING);
+    expect((await replies(2)).at(-1)).toMatchObject({ code: 200 });
+  });
+});
