@@ -33,21 +33,18 @@ import { AskDesk } from './ask-desk.js';
 import { type BusMessage, type BusWord, isBusEvent, parseBusMessage } from './bus-message.js';
 import { type Channel, Channels } from './channels.js';
 import { Envelopes, type Opened, type Refusal, type Sender } from './envelope.js';
-import { keySlot, SLOTS } from './key-slot.js';
+import { keySlot } from './key-slot.js';
 import { HERE_EVERY_MS, Members, memberName } from './members.js';
 import { NameTwins } from './name-twins.js';
-import { createLayoutFinder, type Layout, type LayoutFinder, type LayoutServer } from './redis-layout.js';
-import { addressText, RedisLink } from './redis-link.js';
+import { createLayoutFinder, type LayoutFinder, type LayoutServer } from './redis-layout.js';
+import { RedisLink } from './redis-link.js';
 import { RedisShard } from './redis-shard.js';
 import { SenderNumbers } from './sender-numbers.js';
+import { ShardMap } from './shard-map.js';
 import { startFault } from './start-fault.js';
-import type { Parcel } from './unsent-news.js';
 
 /** Longer than it takes to find that a server is silent, so that a lost connection is not taken for a slow one. */
 const FOLLOW_DEADLINE_MS = 5000;
-/** How often it is asked where Redis is, when that can change; and how soon after a server is lost. */
-const LAYOUT_EVERY_MS = 2000;
-const LAYOUT_SOON_MS = 250;
 const CLOSE_DEADLINE_MS = 500;
 /** Others are told at most this often that they miss something: each of them reads its store then. */
 const LOST_EVERY_MS = 3000;
@@ -107,26 +104,16 @@ export class RedisBus implements Bus {
   readonly #members: Members;
   readonly #twins: NameTwins | null;
   readonly #asks = new AskDesk();
-  readonly #finder: LayoutFinder;
+  readonly #map: ShardMap;
   readonly #followed = new Set<number>();
-  /** By address. */
-  readonly #shards = new Map<string, { readonly shard: RedisShard; readonly slots: string }>();
-  readonly #bySlot: (RedisShard | undefined)[] = new Array(SLOTS);
-  #sharded = false;
-  /** Where all channels are, when they do not lie on slots. */
-  #home: RedisShard | undefined;
   #lanes = 0;
   readonly #ownEvents = new OwnEvents((event) => {
     if (!this.#closed) this.#listener?.onEvent(event);
   });
   #opened = false;
   #closed = false;
-  #healthy = false;
   #lostNews = false;
   #lostToldAt = Number.NEGATIVE_INFINITY;
-  #layoutTimer: NodeJS.Timeout | null = null;
-  #finding = false;
-  #findingSoon = false;
   #hereTimer: NodeJS.Timeout | null = null;
   #helloTimer: NodeJS.Timeout | null = null;
   #lostTimer: NodeJS.Timeout | null = null;
@@ -144,7 +131,14 @@ export class RedisBus implements Bus {
     this.#numbers = new SenderNumbers(clock);
     this.#members = new Members(clock);
     this.#twins = options.warnsOfTwin === true ? new NameTwins(identity, clock) : null;
-    this.#finder = options.finder ?? createLayoutFinder({ redis, name: clientName(identity), log });
+    this.#map = new ShardMap({
+      finder: options.finder ?? createLayoutFinder({ redis, name: clientName(identity), log }),
+      newShard: (server, sharded) => this.#newShard(server, sharded),
+      onHealth: (healthy) => options.onHealth?.(healthy),
+      random: options.random ?? Math.random,
+      log,
+      seldom: this.#seldom,
+    });
   }
 
   /**
@@ -154,7 +148,7 @@ export class RedisBus implements Bus {
   static async open(options: RedisBusOptions, { mustReach }: { mustReach: boolean }): Promise<RedisBus> {
     const bus = new RedisBus(options);
     try {
-      await bus.#start();
+      await bus.#map.start();
     } catch (error) {
       if (mustReach) {
         await bus.close();
@@ -164,13 +158,13 @@ export class RedisBus implements Bus {
     }
     bus.#opened = true;
     bus.#announce();
-    if (bus.#finder.changes) bus.#findLater(LAYOUT_EVERY_MS);
+    bus.#map.watch();
     return bus;
   }
 
   /** Whether every connection in use has proved that it works. */
   get healthy(): boolean {
-    return this.#healthy;
+    return this.#map.healthy;
   }
 
   publish(event: BusEvent): void {
@@ -185,7 +179,7 @@ export class RedisBus implements Bus {
     const to = busEventUid(event);
     if (this.#listener && (to === null || this.#followed.has(to))) this.#ownEvents.put(event);
     const channel = to === null ? this.#channels.all : this.#channels.user(to);
-    const taken = this.#shardOf(channel)?.publish(channel, JSON.stringify(event)) ?? false;
+    const taken = this.#map.of(channel)?.publish(channel, JSON.stringify(event)) ?? false;
     if (!taken) this.#onLostNews(1);
   }
 
@@ -193,13 +187,13 @@ export class RedisBus implements Bus {
     this.#followed.add(uid);
     const channel = this.#channels.user(uid);
     // Not reached: whoever comes up begins with all who are followed, and tells a gap then.
-    await this.#shardOf(channel)?.subscribe(channel, FOLLOW_DEADLINE_MS);
+    await this.#map.of(channel)?.subscribe(channel, FOLLOW_DEADLINE_MS);
   }
 
   unfollow(uid: number): void {
     if (!this.#followed.delete(uid)) return;
     const channel = this.#channels.user(uid);
-    this.#shardOf(channel)?.unsubscribe(channel);
+    this.#map.of(channel)?.unsubscribe(channel);
   }
 
   async ask<Q extends QuestionName>(
@@ -210,7 +204,7 @@ export class RedisBus implements Bus {
     type Result = Answers<Questions[Q]['result']>;
     const { askNode } = this.#options;
     if (QUESTION_REACH[question] === 'node' && askNode) return askNode(question, args, options);
-    if (!this.#healthy && askNode) {
+    if (!this.healthy && askNode) {
       const own = await askNode(question, args, options);
       return { answers: own.answers, silent: [...own.silent, OTHERS_UNREACHED] };
     }
@@ -218,11 +212,11 @@ export class RedisBus implements Bus {
       this.#askOwn(question, args, options.deadlineMs),
       this.#asks.ask(question, this.#members.holding(), options.deadlineMs, (id) => {
         // Not kept for later: a question that is answered nobody waits for.
-        if (this.#shardOf(this.#channels.all)?.up)
+        if (this.#map.of(this.#channels.all)?.up)
           this.#say(this.#channels.all, { t: 'ask', id, question, args });
       }),
     ]);
-    const unreached = this.#healthy ? [] : [OTHERS_UNREACHED];
+    const unreached = this.healthy ? [] : [OTHERS_UNREACHED];
     return {
       answers: [...own.answers, ...others.answers],
       silent: [...own.silent, ...others.silent, ...unreached],
@@ -231,133 +225,38 @@ export class RedisBus implements Bus {
 
   /** A round trip over every connection in use. */
   async probe({ deadlineMs }: { deadlineMs: number }): Promise<void> {
-    if (this.#shards.size === 0) throw new SpushError('RPC_PEER_GONE', 'Redis is not reached');
-    await Promise.all([...this.#shards.values()].map(({ shard }) => shard.probe(deadlineMs)));
+    const shards = this.#map.all();
+    if (shards.length === 0) throw new SpushError('RPC_PEER_GONE', 'Redis is not reached');
+    await Promise.all(shards.map((shard) => shard.probe(deadlineMs)));
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     if (this.#opened) this.#say(this.#channels.all, { t: 'gone' });
     this.#closed = true;
-    for (const timer of [this.#layoutTimer, this.#hereTimer, this.#helloTimer, this.#lostTimer]) {
+    for (const timer of [this.#hereTimer, this.#helloTimer, this.#lostTimer]) {
       if (timer) clearTimeout(timer);
     }
     this.#asks.close();
-    this.#finder.close();
-    await Promise.all([...this.#shards.values()].map(({ shard }) => shard.close(CLOSE_DEADLINE_MS)));
-    this.#shards.clear();
+    await this.#map.close(CLOSE_DEADLINE_MS);
     this.#followed.clear();
   }
 
   /** For commands on a key beside the news; null while its server is not reached. */
   linkFor(key: string): RedisLink | null {
-    return this.#bySlot[keySlot(key)]?.link ?? null;
+    return this.#map.holding(key)?.link ?? null;
   }
 
   nonceKey(key: string, nonce: string): string {
     return this.#channels.nonce(key, nonce);
   }
 
-  async #start(): Promise<void> {
-    const layout = await this.#finder.find([]);
-    await Promise.all(this.#apply(layout));
-  }
-
-  #shardOf(channel: string): RedisShard | undefined {
-    return this.#sharded ? this.#bySlot[keySlot(channel)] : this.#home;
-  }
-
   #say(channel: string, word: BusWord): boolean {
     if (this.#closed) return false;
-    return this.#shardOf(channel)?.publish(channel, JSON.stringify(word), true) ?? false;
+    return this.#map.of(channel)?.publish(channel, JSON.stringify(word), true) ?? false;
   }
 
-  // Where Redis is.
-
-  #findLater(ms: number): void {
-    if (this.#closed) return;
-    if (this.#layoutTimer) clearTimeout(this.#layoutTimer);
-    this.#layoutTimer = setTimeout(() => void this.#find(), ms);
-  }
-
-  #findSoon(): void {
-    if (!this.#opened || !this.#finder.changes || this.#findingSoon) return;
-    this.#findingSoon = true;
-    this.#findLater(LAYOUT_SOON_MS);
-  }
-
-  async #find(): Promise<void> {
-    if (this.#finding) return;
-    this.#finding = true;
-    try {
-      const open = [...this.#shards.values()].flatMap(({ shard }) => shard.link ?? []);
-      const layout = await this.#finder.find(open);
-      if (this.#closed) return;
-      for (const started of this.#apply(layout)) started.catch(() => {}); // the shard has logged it and goes on
-    } catch (error) {
-      const log = this.#seldom;
-      log.warn('redis.layoutUnknown', { error: errorText(error) });
-    } finally {
-      this.#finding = false;
-      this.#findingSoon = false;
-    }
-    this.#findLater(LAYOUT_EVERY_MS);
-  }
-
-  /**
-   * Answers what is being started. A server that has stayed as it was is not touched; one that holds other slots is begun
-   * anew, as even its probe may lie elsewhere now.
-   */
-  #apply({ servers, sharded }: Layout): Promise<void>[] {
-    const wanted = new Map(
-      servers.map((server) => [addressText(server.address), { server, slots: textOf(server) }]),
-    );
-    const unsent: Parcel[] = [];
-    const retire = (name: string, shard: RedisShard): void => {
-      this.#shards.delete(name);
-      unsent.push(...shard.takeUnsent());
-      void shard.close(0);
-    };
-    this.#sharded = sharded;
-    for (const [name, { shard, slots }] of this.#shards) {
-      if (wanted.get(name)?.slots === slots) continue;
-      if (!wanted.has(name)) this.#log.warn('redis.serverGone', { server: name });
-      retire(name, shard);
-    }
-    if (!sharded && !this.#all().some((shard) => shard === this.#home)) {
-      // Another one will be home: it is begun anew too, as only what begins subscribes to everything.
-      for (const [name, { shard }] of this.#shards) retire(name, shard);
-    }
-    const fresh: RedisShard[] = [];
-    for (const [name, { server, slots }] of wanted) {
-      if (this.#shards.has(name)) continue;
-      const shard = this.#newShard(server, sharded);
-      this.#shards.set(name, { shard, slots });
-      fresh.push(shard);
-    }
-    this.#mapSlots(servers);
-    for (const { channel, contents } of unsent) {
-      for (const line of contents.split('\n')) this.#shardOf(channel)?.publish(channel, line, true);
-    }
-    if (fresh.length > 0) this.#judgeHealth();
-    return fresh.map((shard) => shard.start());
-  }
-
-  #all(): RedisShard[] {
-    return [...this.#shards.values()].map(({ shard }) => shard);
-  }
-
-  #mapSlots(servers: readonly LayoutServer[]): void {
-    this.#bySlot.fill(undefined);
-    for (const { address, slots } of servers) {
-      const shard = this.#shards.get(addressText(address))?.shard;
-      for (const { from, to } of slots) this.#bySlot.fill(shard, from, to + 1);
-    }
-    const all = this.#all();
-    if (this.#home && all.includes(this.#home)) return;
-    // In an old Cluster any server does: news is the same on all.
-    this.#home = all[Math.floor((this.#options.random ?? Math.random)() * all.length)];
-  }
+  // One server.
 
   #newShard({ address, slots }: LayoutServer, sharded: boolean): RedisShard {
     const { redis, identity, clock, log } = this.#options;
@@ -379,7 +278,7 @@ export class RedisBus implements Bus {
       onUp: (from) => this.#onUp(from),
       onDown: () => this.#onDown(),
       onLostNews: (lines) => this.#onLostNews(lines),
-      onMoved: () => this.#findSoon(),
+      onMoved: () => this.#map.findSoon(),
       random: this.#options.random ?? Math.random,
       log,
     });
@@ -397,15 +296,15 @@ export class RedisBus implements Bus {
 
   *#channelsOf(shard: RedisShard): Iterable<string> {
     const { all, own } = this.#channels;
-    for (const channel of [all, own]) if (this.#shardOf(channel) === shard) yield channel;
+    for (const channel of [all, own]) if (this.#map.of(channel) === shard) yield channel;
     for (const uid of this.#followed) {
       const channel = this.#channels.user(uid);
-      if (this.#shardOf(channel) === shard) yield channel;
+      if (this.#map.of(channel) === shard) yield channel;
     }
   }
 
   #onUp(shard: RedisShard): void {
-    this.#judgeHealth();
+    this.#map.judgeHealth();
     if (!this.#opened) return;
     this.#log.info('redis.again', { server: shard.name });
     this.#members.excuse();
@@ -415,16 +314,8 @@ export class RedisBus implements Bus {
   }
 
   #onDown(): void {
-    this.#judgeHealth();
-    this.#findSoon();
-  }
-
-  #judgeHealth(): void {
-    const shards = [...this.#shards.values()];
-    const healthy = shards.length > 0 && shards.every(({ shard }) => shard.up);
-    if (healthy === this.#healthy || this.#closed) return;
-    this.#healthy = healthy;
-    this.#options.onHealth?.(healthy);
+    this.#map.judgeHealth();
+    this.#map.findSoon();
   }
 
   // Gaps.
@@ -446,7 +337,7 @@ export class RedisBus implements Bus {
 
   /** As soon as they can hear it. */
   #tellLost(): void {
-    if (!this.#lostNews || this.#closed || !this.#shardOf(this.#channels.all)?.up) return;
+    if (!this.#lostNews || this.#closed || !this.#map.of(this.#channels.all)?.up) return;
     const wait = this.#lostToldAt + LOST_EVERY_MS - this.#options.clock.now();
     if (wait > 0) {
       this.#lostTimer ??= setTimeout(() => {
@@ -589,13 +480,13 @@ export class RedisBus implements Bus {
   #announce(): void {
     this.#announceNow();
     this.#hereTimer = setInterval(() => {
-      if (this.#healthy) this.#members.forget();
+      if (this.healthy) this.#members.forget();
       this.#announceNow();
     }, HERE_EVERY_MS);
   }
 
   #announceNow(): void {
-    if (!this.#shardOf(this.#channels.all)?.up) return;
+    if (!this.#map.of(this.#channels.all)?.up) return;
     this.#say(this.#channels.all, { t: 'here', holds: this.#options.answer !== undefined });
   }
 
@@ -606,10 +497,6 @@ export class RedisBus implements Bus {
       this.#announceNow();
     }, 20);
   }
-}
-
-function textOf({ slots }: LayoutServer): string {
-  return slots.map(({ from, to }) => `${from}-${to}`).join(',');
 }
 
 /** CLIENT SETNAME takes no blanks. */
