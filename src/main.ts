@@ -3,6 +3,7 @@
  * `child ROLE` for a process of the master, `master` for a master in the background; everything else is the command line.
  * Roles are loaded one by one: no process reads the code of another.
  */
+import { Console } from 'node:console';
 import { fileURLToPath } from 'node:url';
 import { PATIENCE } from './cli/action.js';
 import { PersonAtTerminal } from './cli/person.js';
@@ -95,6 +96,8 @@ async function runCommandLine(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
+  // What bootstrap.ts and conf/ print while they are loaded is no part of a result that a program reads.
+  globalThis.console = new Console(process.stderr);
   // A file of the operator that ends this process, or anything else that ends it early, must not look like success.
   let done = false;
   process.on('exit', (code) => {

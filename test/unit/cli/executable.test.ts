@@ -72,4 +72,14 @@ describe('the executable', () => {
     expect(status).toBe(1);
     expect(stderr).toBe(`spush is not built: run \`npm run build\` in ${folder}\n`);
   });
+
+  test('what bootstrap.ts prints is not in the result', () => {
+    const folder = tempFolder({ 'bootstrap.ts': `console.log('hello of mine'); export const PUSHENV = 0;` });
+    const args = [path.join(BIN, 'spush.js'), 'config', 'show', '--json'];
+    const env = { PATH: process.env['PATH'], SPUSH_ROOT: folder };
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+    expect(status, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toBeTypeOf('object');
+    expect(stderr).toContain('hello of mine');
+  });
 });
