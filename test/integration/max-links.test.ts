@@ -64,3 +64,25 @@ test('clients that vanish while they are refused end no Worker', async () => {
   expect(open.every((client) => client.closed === null)).toBe(true);
   await Promise.all(open.map((client) => client.close()));
 });
+
+test('VisitorMax that is set while running counts who is there already, and who logs in makes room', async () => {
+  const { open } = await arrive(20);
+  expect(open.length).toBe(20);
+  await daemon.run('config', 'set', 'VisitorMax', '25');
+  // A limit holds on the whole node within a second.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const more = await arrive(30);
+  expect(more.open.length).toBe(5);
+  expect(more.refused.map(({ status }) => status)).toEqual(Array(25).fill(503));
+
+  const users = [...open, ...more.open].slice(0, 3);
+  for (const [n, client] of users.entries())
+    expect((await client.ask('login', { ukey: `dev-${n + 1}` })).code).toBe(200);
+  const next = await arrive(10);
+  expect(next.open.length).toBe(3);
+
+  await daemon.run('config', 'set', 'VisitorMax', 'null');
+  const last = await arrive(10);
+  expect(last.open.length).toBe(10);
+  await Promise.all([...open, ...more.open, ...next.open, ...last.open].map((client) => client.close()));
+});

@@ -1,6 +1,7 @@
 /**
- * Places for connections that have not logged in, so that strangers cannot fill the server. Counted only while
- * VisitorMax is set; a connection gives its place back when it logs in or closes.
+ * Places for connections that have not logged in, so that strangers cannot fill the server. They are counted whether
+ * VisitorMax is set or not, so that one that is set later knows who is there; nobody is refused while it is not. A connection
+ * gives its place back when it logs in or closes.
  */
 import type { LiveSession } from './live-session.js';
 
@@ -26,14 +27,14 @@ export class VisitorPlaces {
 
   /** A place for a connection that is about to open; `hold` it with its session, or `drop` it. */
   async reserve(): Promise<{ granted: boolean; hold(session: LiveSession): void; drop(): void }> {
-    if (!this.#limited()) return { granted: true, hold: () => {}, drop: () => {} };
-    const granted = await this.#places.acquire();
+    const got = await this.#places.acquire();
     const drop = (): void => {
-      if (granted) this.#places.release();
+      if (got) this.#places.release();
     };
     return {
-      granted,
+      granted: got || !this.#limited(),
       hold: (session) => {
+        if (!got) return;
         // It may have closed, or got another place, while this one was waited for.
         if (this.#closed.has(session) || this.#holders.has(session)) drop();
         else this.#holders.add(session);
