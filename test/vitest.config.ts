@@ -25,10 +25,7 @@ const servers = [
 ];
 const hasServers = servers.every((program) => program !== null);
 
-/**
- * What loses, doubles or closes nothing has one try. The others hold real servers and processes to seconds, on a machine that
- * may stand still for some: in CI one that fails is tried once more, and named with it.
- */
+/** What loses, doubles or closes nothing has one try. The others hold real processes to seconds: see `run.mjs`. */
 const ONE_TRY = [
   'kill',
   'child-kill',
@@ -73,7 +70,6 @@ export default defineConfig({
           name: 'timed',
           include: ['test/integration/**/*.test.ts'],
           exclude: ONE_TRY,
-          retry: process.env['CI'] ? 1 : 0,
           ...integration,
         },
       },
