@@ -75,6 +75,36 @@ export function describeDelivering({
       }
     });
 
+    test('with what other devices settled lately, until it is read', async () => {
+      const store = await openStore();
+      for (const uid of [1, null]) {
+        const cron = await acceptOne(store, message(uid, { deliver: 'cron' }));
+        const [before, acked, written, read, open] = await accept(
+          store,
+          ...Array.from({ length: 5 }, () => message(uid)),
+        );
+        if (!before || !acked || !written || !read || !open) throw new Error('too few ids');
+        await store.ack(1, [before, acked], clock.now());
+        await store.markSent([{ uid: 1, id: written, settled: true }], clock.now());
+        await store.read(1, { ids: [read] }, clock.now());
+        const settledSince = before;
+        expect(await pendingIds(store, 1, { settledSince })).toEqual([acked, written, open]);
+        expect(await pendingIds(store, 1, { settledSince, limit: 2 })).toEqual([acked, written]);
+        expect(await pendingIds(store, 1, { settledSince, after: acked })).toEqual([written, open]);
+        expect(await pendingIds(store, 1, { settledSince: cron })).toEqual([before, acked, written, open]);
+        expect(await pendingIds(store, 2, { settledSince })).toEqual(
+          uid === null ? [before, acked, written, read, open] : [],
+        );
+        const replaced = await acceptOne(store, message(uid, { collapse: 'one' }));
+        const replacing = await acceptOne(store, message(uid, { collapse: 'one' }));
+        expect(await pendingIds(store, 1, { settledSince: open })).toEqual([open, replacing]);
+        await store.read(1, { all: true }, clock.now());
+        expect(await pendingIds(store, 1, { settledSince: before })).toEqual([]);
+        expect(replaced < replacing).toBe(true);
+        await store.read(2, { all: true }, clock.now());
+      }
+    });
+
     test('of cron messages begin with the next run of their kind’s job', async () => {
       const store = await openStore();
       const cron = { deliver: 'cron' } as const;

@@ -26,6 +26,7 @@ interface Query {
   readonly after?: number;
   readonly kind?: Kind;
   readonly notSentSince?: number;
+  readonly settledSince?: number;
   readonly limit: number;
 }
 
@@ -69,17 +70,22 @@ export class StoreModel {
 
   pending(
     uid: number,
-    { after = -1, kind, notSentSince = Number.POSITIVE_INFINITY, limit }: Query,
+    {
+      after = -1,
+      kind,
+      notSentSince = Number.POSITIVE_INFINITY,
+      settledSince = Number.POSITIVE_INFINITY,
+      limit,
+    }: Query,
   ): number[] {
     return this.#numbers(uid, kind)
       .filter((number) => {
         const stored = this.#at(number);
         const receipt = stored.receipts.get(uid);
+        if (number <= after || stored.replaced) return false;
+        if (receipt?.settled) return receipt.readAt === null && number > settledSince;
         return (
-          number > after &&
-          !stored.replaced &&
           stored.releasesNeeded <= (this.#releases.get(stored.message.kind) ?? 0) &&
-          !receipt?.settled &&
           (receipt?.sentAt ?? Number.NEGATIVE_INFINITY) < notSentSince
         );
       })

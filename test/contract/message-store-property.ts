@@ -182,12 +182,19 @@ class Run {
     expect(paged).toEqual(all);
     const after = this.#ids[each.number];
     const common = { ...ofKind, notSentSince: this.#clock.now() - each.agoMs, limit };
-    const pending = await this.#store.pending(uid, { ...common, ...(after === undefined ? {} : { after }) });
-    const expected = this.#model.pending(uid, {
-      ...common,
-      ...(after === undefined ? {} : { after: each.number }),
-    });
-    expect(pending.map(({ id }) => id)).toEqual(this.#idsOf(expected));
+    const queries = [
+      { asked: common, expected: common },
+      ...(after === undefined
+        ? []
+        : [
+            { asked: { ...common, after }, expected: { ...common, after: each.number } },
+            { asked: { ...common, settledSince: after }, expected: { ...common, settledSince: each.number } },
+          ]),
+    ];
+    for (const { asked, expected } of queries) {
+      const pending = await this.#store.pending(uid, asked);
+      expect(pending.map(({ id }) => id)).toEqual(this.#idsOf(this.#model.pending(uid, expected)));
+    }
   }
 
   #message({ kind: ofKind, user: uid, callerId, collapse, deliver, livesMs }: NewOne): NewMessage {

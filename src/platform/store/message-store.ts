@@ -33,6 +33,8 @@ export interface PendingQuery {
   readonly kind?: Kind;
   /** Unix ms: messages sent at or after this moment are left out (the sweep does not send again so soon). */
   readonly notSentSince?: number;
+  /** Also messages above this one that were settled and not read: what another device of the user got and this one may not have. */
+  readonly settledSince?: MessageId;
   readonly limit: number;
 }
 
@@ -63,7 +65,7 @@ export interface MessageStore {
 
   /**
    * What a user has still to get, ids rising: not acknowledged or read, not expired, personal or for everybody.
-   * Cron messages only after a release of their kind (see `release`).
+   * Cron messages only after a release of their kind (see `release`). With `settledSince` also some that are settled.
    */
   pending(uid: number, query: PendingQuery): Promise<MessageItem[]>;
 

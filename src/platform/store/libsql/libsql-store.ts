@@ -114,6 +114,7 @@ export class LibsqlStore implements MessageStore {
       after: query.after ?? ID_ZERO,
       kinds: kindNumbers(query.kind),
       notSentSince: query.notSentSince ?? Number.MAX_SAFE_INTEGER,
+      settledSince: query.settledSince ?? null,
       limit: assertLimit(query.limit),
       now: this.#clock.now(),
     });

@@ -17,6 +17,7 @@ export interface PendingArgs {
   /** Kind numbers asked for. */
   readonly kinds: readonly number[];
   readonly notSentSince: number;
+  readonly settledSince: MessageId | null;
   readonly limit: number;
   readonly now: number;
 }

@@ -183,6 +183,7 @@ class MysqlStore implements SpillTarget {
       after: query.after ?? ID_ZERO,
       kinds: kindNumbers(query.kind),
       notSentSince: query.notSentSince ?? Number.MAX_SAFE_INTEGER,
+      settledSince: query.settledSince ?? null,
       limit: assertLimit(query.limit),
       now: this.#clock.now(),
     };

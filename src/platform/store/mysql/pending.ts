@@ -9,7 +9,7 @@ import { sql } from 'kysely';
 import type { MessageItem } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
-import { OPEN } from './accept.js';
+import { OPEN, SETTLED } from './accept.js';
 import type { Session } from './connections.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
 import { chunksOf, written } from './statements.js';
@@ -26,6 +26,7 @@ export interface PendingArgs {
   readonly after: MessageId;
   readonly kinds: readonly number[];
   readonly notSentSince: number;
+  readonly settledSince: MessageId | null;
   readonly limit: number;
   readonly now: number;
 }
@@ -57,56 +58,76 @@ async function releasesOf(session: Session): Promise<ReadonlyMap<number, number>
 
 async function personalRows(
   session: Session,
-  { uids, after, kinds, notSentSince, limit, now }: PendingArgs,
+  { uids, after, kinds, notSentSince, settledSince, limit, now }: PendingArgs,
   releases: ReadonlyMap<number, number>,
 ): Promise<ItemRow[]> {
+  const settledAfter = settledSince !== null && settledSince > after ? settledSince : after;
   const ranges = uids.flatMap((uid) =>
     PERSONAL_KINDS.filter((kind) => kinds.includes(kind)).map((kind) => ({ uid, kind })),
   );
   const rows: ItemRow[] = [];
   for (const some of chunksOf(ranges, RANGES)) {
-    const pages = some.map(
-      ({ uid, kind }) => sql`
+    const pages = some.flatMap(({ uid, kind }) => [
+      sql`
         (SELECT ${ITEM_COLUMNS} FROM spush_message m FORCE INDEX (spush_message_state)
          WHERE m.state = ${OPEN} AND m.uid = ${uid} AND m.kind = ${kind} AND m.id > ${BigInt(after)}
            AND m.expires_at > ${now} AND m.due <= ${releases.get(kind) ?? 0}
            AND (m.sent_at IS NULL OR m.sent_at < ${notSentSince})
          ORDER BY m.id LIMIT ${sql.lit(limit)})`,
-    );
+      ...(settledSince === null
+        ? []
+        : [
+            sql`
+        (SELECT ${ITEM_COLUMNS} FROM spush_message m FORCE INDEX (spush_message_state)
+         WHERE m.state = ${SETTLED} AND m.uid = ${uid} AND m.kind = ${kind} AND m.id > ${BigInt(settledAfter)}
+           AND m.expires_at > ${now}
+         ORDER BY m.id LIMIT ${sql.lit(limit)})`,
+          ]),
+    ]);
     rows.push(...(await session.rows<ItemRow>(written(sql.join(pages, sql` UNION ALL `)))));
   }
   return rows;
 }
 
-/** To each user the first of those notices that the user has not settled and was not sent of late. */
+/** To each user the first of those notices that are open for the user and were not sent of late, and the settled ones asked for. */
 async function addNotices(
   session: Session,
-  { uids, after, notSentSince, limit, now }: PendingArgs,
+  { uids, after, notSentSince, settledSince, limit, now }: PendingArgs,
   releases: ReadonlyMap<number, number>,
   found: ReadonlyMap<number, ItemRow[]>,
 ): Promise<void> {
-  const notices = await session.rows<ItemRow>(
+  const isOut = sql`m.due <= ${releases.get(KIND_NUMBER.systemNotice) ?? 0}`;
+  const wanted = settledSince === null ? isOut : sql`(${isOut} OR m.id > ${BigInt(settledSince)})`;
+  const notices = await session.rows<ItemRow & { readonly is_out: number | string }>(
     written(sql`
-      SELECT ${ITEM_COLUMNS} FROM spush_message m FORCE INDEX (spush_message_state)
+      SELECT ${ITEM_COLUMNS}, ${isOut} AS is_out FROM spush_message m FORCE INDEX (spush_message_state)
       WHERE m.state = ${OPEN} AND m.uid = ${EVERYBODY} AND m.kind = ${KIND_NUMBER.systemNotice}
-        AND m.id > ${BigInt(after)} AND m.expires_at > ${now}
-        AND m.due <= ${releases.get(KIND_NUMBER.systemNotice) ?? 0}
+        AND m.id > ${BigInt(after)} AND m.expires_at > ${now} AND ${wanted}
       ORDER BY m.id`),
   );
   if (notices.length === 0) return;
-  const done = new Set<string>();
+  /** By notice and user: what a receipt says, where there is one that matters. */
+  const shown = new Map<string, boolean>();
   for (const some of chunksOf(notices, NOTICES))
     for (const users of chunksOf(uids, Math.floor(PAIRS / some.length))) {
-      const rows = await session.rows<{ message_id: string; uid: string }>(
+      const rows = await session.rows<{
+        message_id: string;
+        uid: string;
+        is_settled_unread: number | string;
+      }>(
         written(sql`
-          SELECT message_id, uid FROM spush_receipt FORCE INDEX (PRIMARY)
+          SELECT message_id, uid, settled = 1 AND read_at IS NULL AS is_settled_unread FROM spush_receipt FORCE INDEX (PRIMARY)
           WHERE message_id IN (${sql.join(some.map(({ id }) => BigInt(id)))}) AND uid IN (${sql.join([...users])})
             AND (settled = 1 OR sent_at >= ${notSentSince})`),
       );
-      for (const { message_id, uid } of rows) done.add(`${message_id} ${uid}`);
+      for (const { message_id: id, uid, is_settled_unread } of rows)
+        shown.set(
+          `${id} ${uid}`,
+          settledSince !== null && id > settledSince && Number(is_settled_unread) === 1,
+        );
     }
   for (const uid of uids) {
-    const open = notices.filter(({ id }) => !done.has(`${id} ${uid}`)).slice(0, limit);
-    found.get(uid)?.push(...open);
+    const some = notices.filter(({ id, is_out }) => shown.get(`${id} ${uid}`) ?? Number(is_out) === 1);
+    found.get(uid)?.push(...some.slice(0, limit));
   }
 }

@@ -26,6 +26,19 @@ export function deliveryOperations(db: Database) {
        AND (r.pending IS NULL OR (r.pending = 1 AND r.sent_at < ?))
      ORDER BY m.id LIMIT ?`,
   );
+  const settledPersonal = db.prepare<ItemColumns>(
+    `SELECT CAST(m.id AS TEXT), m.kind, m.uid, m.created_at, CAST(m.body_id AS TEXT), b.text
+     FROM message m INDEXED BY message_user CROSS JOIN body b ON b.id = m.body_id
+     WHERE m.uid = ? AND m.kind = ? AND m.pending = 0 AND m.read_at IS NULL AND m.id > ? AND m.expires_at > ?
+     ORDER BY m.id LIMIT ?`,
+  );
+  const settledNotices = db.prepare<NoticeColumns>(
+    `SELECT CAST(m.id AS TEXT)
+     FROM message m INDEXED BY message_user CROSS JOIN receipt r ON r.message_id = m.id AND r.uid = ?
+     WHERE m.uid = ${EVERYBODY} AND m.kind = ${KIND_NUMBER.systemNotice} AND m.id > ? AND m.expires_at > ?
+       AND r.pending = 0 AND r.read_at IS NULL
+     ORDER BY m.id LIMIT ?`,
+  );
   const item = db.prepare<ItemColumns>(
     `SELECT CAST(m.id AS TEXT), m.kind, m.uid, m.created_at, CAST(m.body_id AS TEXT), b.text
      FROM message m CROSS JOIN body b ON b.id = m.body_id WHERE m.id = ?`,
@@ -54,8 +67,9 @@ export function deliveryOperations(db: Database) {
   );
 
   return {
-    pending({ uids, after, kinds, notSentSince, limit, now }: PendingArgs): PendingAnswer {
+    pending({ uids, after, kinds, notSentSince, settledSince, limit, now }: PendingArgs): PendingAnswer {
       const afterId = BigInt(after);
+      const settledAfter = settledSince === null ? null : BigInt(settledSince > after ? settledSince : after);
       const released = new Map(releases.all());
       const personalKinds = PERSONAL_KINDS.filter((kind) => kinds.includes(kind));
       const withNotices = kinds.includes(KIND_NUMBER.systemNotice);
@@ -69,12 +83,21 @@ export function deliveryOperations(db: Database) {
             ...pendingPersonal.all(uid, kind, afterId, now, released.get(kind) ?? 0, notSentSince, limit),
           );
         if (withNotices) found.push(...noticesOf(uid));
+        if (settledAfter !== null) {
+          for (const kind of personalKinds)
+            found.push(...settledPersonal.all(uid, kind, settledAfter, now, limit));
+          if (withNotices) found.push(...noticeTexts(settledNotices.all(uid, settledAfter, now, limit)));
+        }
         return found.sort((a, b) => (a[0] < b[0] ? -1 : 1)).slice(0, limit);
       }
 
       function noticesOf(uid: number): ItemColumns[] {
         const due = released.get(KIND_NUMBER.systemNotice) ?? 0;
-        return pendingNotices.all(uid, afterId, now, due, notSentSince, limit).flatMap(([id]) => {
+        return noticeTexts(pendingNotices.all(uid, afterId, now, due, notSentSince, limit));
+      }
+
+      function noticeTexts(ids: readonly NoticeColumns[]): ItemColumns[] {
+        return ids.flatMap(([id]) => {
           const known = noticeItems.get(id) ?? item.get(BigInt(id));
           if (known === undefined) return [];
           noticeItems.set(id, known);

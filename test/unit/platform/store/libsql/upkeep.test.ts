@@ -54,6 +54,7 @@ describe('texts', () => {
       after: ID_ZERO,
       kinds: [1],
       notSentSince: 100,
+      settledSince: null,
       limit: 10,
       now: 0,
     });
@@ -92,6 +93,7 @@ test('a user’s work leaves the messages of others alone, however many there ar
     after: ID_ZERO,
     kinds: [1, 2, 3],
     notSentSince: 100,
+    settledSince: null,
     limit: 50,
     now: 0,
   });
