@@ -32,6 +32,7 @@ import { askNodes } from './ask-nodes.js';
 import { createAcceptance } from './delivery/acceptance.js';
 import { Canary } from './delivery/canary.js';
 import { Delivery } from './delivery/delivery.js';
+import { recentGap } from './delivery/gap.js';
 import { GapSweep } from './delivery/gap-sweep.js';
 import { MovedMessages } from './delivery/moved-messages.js';
 import { Replays } from './delivery/replay.js';
@@ -90,15 +91,15 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
 
   const sessions = new SessionRegistry();
   const marks = new SentMarks({ store, clock, log });
-  const replays = new Replays({ store, delivery: () => delivery, log });
-  const transit = new TransitBox();
+  const replays = new Replays({ store, delivery: () => delivery, clock, log });
+  const transit = new TransitBox(clock);
   const delivery: Delivery = new Delivery({
     sessions,
     marks,
     stats,
     clock,
     catchUp: (session, after) => replays.start(session, after),
-    onLost: () => gaps.start(),
+    onLost: () => gaps.start({ since: clock.now() }),
     resendMs: () => system().ResendSeconds * 1000,
   });
   const gaps: GapSweep = new GapSweep({ sessions, replays });
@@ -120,9 +121,10 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
         transit.onEvent(event);
         delivery.onEvent(event);
       },
-      onGap: () => {
-        transit.onGap();
-        gaps.start();
+      onGap: (since) => {
+        const gap = since === null ? recentGap(clock) : { since };
+        transit.onGap(gap);
+        gaps.start(gap);
       },
     },
     answer: (question, args) => answers[question](args as never),
@@ -232,6 +234,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     delivery,
     replays,
     gaps,
+    clock,
     stopAccepting: () => server.close(),
   });
   const memory = new MemoryWatch({ limitBytes: () => system().WorkerMemoryMax, peer });

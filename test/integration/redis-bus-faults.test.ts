@@ -49,6 +49,15 @@ function expectGapAfterUp({ story }: RedisMember): void {
   expect(story.slice(up)).toContain('gap');
 }
 
+/** What was published at a moment is within every gap that was told; and not much before it is. */
+function expectGapsFrom({ gapsSince }: RedisMember, unixMs: number): void {
+  expect(gapsSince.length).toBeGreaterThan(0);
+  for (const since of gapsSince) {
+    expect(since).toBeLessThanOrEqual(unixMs);
+    expect(since).toBeGreaterThan(unixMs - 10_000);
+  }
+}
+
 describe.skipIf(redisProgram() === null)('one server', () => {
   it('is killed and started again: found at once, followed again, the gap told after that', async () => {
     const server = await OwnRedis.start();
@@ -56,6 +65,7 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     const [a, b] = [await joinRedis(redis), await joinRedis(redis)];
     await followAll(b);
     const at = performance.now();
+    const killedAt = Date.now();
     await server.kill();
     expect(await foundAfter(b, at)).toBeLessThan(FOUND_MS);
     await expect(b.bus.probe({ deadlineMs: 500 })).rejects.toMatchObject({ code: 'RPC_PEER_GONE' });
@@ -65,6 +75,7 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     await server.restart();
     await well(a, b);
     expectGapAfterUp(b);
+    expectGapsFrom(b, killedAt);
     await expectAllReached(a, b, 1);
     // Its own came without Redis, and not a second time.
     expect(marksOf(b.events).filter((mark) => mark === 6)).toHaveLength(1);
@@ -94,6 +105,7 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     await followAll(a);
     await followAll(b);
     const at = performance.now();
+    const swallowedAt = Date.now();
     hole.swallow();
     a.bus.publish(pushTo(100, 5));
     expect(await foundAfter(a, at)).toBeLessThan(FOUND_MS);
@@ -103,6 +115,7 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     expectGapAfterUp(a);
     await until('b is told that it misses something', () => b.gaps() > 0);
     expect(a.bus.counts.dropped).toBeGreaterThan(0);
+    for (const one of [a, b]) expectGapsFrom(one, swallowedAt);
     await expectAllReached(b, a, 1);
     await expectAllReached(a, b, 2);
     await hole.close();

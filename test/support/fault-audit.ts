@@ -1,7 +1,7 @@
 /**
  * One round of a fault at a time, under load, and its audit: what was answered 200 is stored once, what is stored for an
- * online user was shown within a bound after the healing, nothing was shown twice, readiness told the truth, and nobody died
- * who was not killed. Answers faults in words, and a row of figures.
+ * online user was shown within a bound after the healing, on each of the user's devices that kept its connection, nothing was
+ * shown twice, readiness told the truth, and nobody died who was not killed. Answers faults in words, and a row of figures.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,7 +38,7 @@ export interface FaultRound {
   readonly worstMs: number;
   readonly rawDoubles: number;
   readonly shownTwice: number;
-  /** Copies that a device missed while another device of the user settled the message. */
+  /** Copies that a device did not get which lost its connection meanwhile: another device of the user settled the message. */
   readonly settledElsewhere: number;
   readonly redMs: readonly number[];
   readonly greenMs: readonly number[];
@@ -54,6 +54,7 @@ export class FaultAudit {
   readonly #world: FaultWorld;
   readonly #poster: FaultPoster;
   readonly #devices: FaultDevice[] = [];
+  readonly #byUser = new Map<number, FaultDevice[]>();
   readonly #watches: ReadyWatch[];
   readonly #uids: number[];
   readonly #rate: number;
@@ -72,8 +73,7 @@ export class FaultAudit {
     const audit = new FaultAudit(world, key, options);
     for (const [n, uid] of audit.#uids.entries()) {
       for (const [at, node] of world.nodes.entries()) {
-        if (n % 4 >= 2 || n % 2 === at)
-          audit.#devices.push(new FaultDevice(node.wsUrl, uid, at, audit.#poster.messages));
+        if (n % 4 >= 2 || n % 2 === at) audit.#addDevice(node.wsUrl, uid, at);
       }
     }
     for (const device of audit.#devices) device.start();
@@ -81,11 +81,20 @@ export class FaultAudit {
     return audit;
   }
 
+  #addDevice(wsUrl: string, uid: number, at: number): void {
+    const device = new FaultDevice(wsUrl, uid, at, this.#poster.messages);
+    this.#devices.push(device);
+    const ofUser = this.#byUser.get(uid);
+    if (ofUser) ofUser.push(device);
+    else this.#byUser.set(uid, [device]);
+  }
+
   async round(fault: Fault, times: FaultTimes): Promise<FaultRound> {
     const { nodes } = this.#world;
     const faults: string[] = [];
     const ownLoop = monitorEventLoopDelay({ resolution: 10 });
     ownLoop.enable();
+    const begunAt = performance.now();
     const processes = nodes.map((node) => new Map(node.processes()));
     const doublesBefore = this.#doubles();
     const known = new Set(this.#poster.messages.keys());
@@ -105,11 +114,11 @@ export class FaultAudit {
 
     const sent = [...this.#poster.messages.values()].filter(({ title }) => !known.has(title));
     const answered = sent.filter(({ answeredAt }) => answeredAt !== null);
-    await this.#untilShown(answered, Math.max(healedAt, stoppedAt) + DELAY_MS_MAX + 2000);
+    await this.#untilShown(answered, begunAt, Math.max(healedAt, stoppedAt) + DELAY_MS_MAX + 2000);
     const greens = await Promise.all(this.#watches.map((watch) => watch.untilGreen(healedAt, GREEN_MS_MAX)));
     await this.#untilOnline(15_000).catch((error: Error) => faults.push(error.message));
 
-    const delays = answered.map((message) => delayOf(message, healedAt));
+    const delays = answered.map((message) => delayOf(message, this.#steady(message.uid, begunAt), healedAt));
     const lost = answered.filter((_, k) => delays[k] === null);
     if (lost.length > 0) faults.push(`${lost.length} messages never shown: ${few(lost)}`);
     const late = answered.filter((_, k) => (delays[k] ?? 0) > DELAY_MS_MAX);
@@ -120,8 +129,12 @@ export class FaultAudit {
     const doubles = this.#doubles();
     if (doubles.shownTwice > doublesBefore.shownTwice) faults.push('messages were shown twice');
     if (doubles.strange > doublesBefore.strange) faults.push('messages came that are not the user’s');
+    const lacking = answered.filter(({ uid, shown }) =>
+      this.#steady(uid, begunAt).some((device) => !shown.has(device)),
+    );
+    if (lacking.length > 0)
+      faults.push(`${lacking.length} messages missed by a connected device: ${few(lacking)}`);
     const missed = this.#missedCopies(answered);
-    if (fault.name === 'nothing' && missed > 0) faults.push(`${missed} copies missed by a device`);
 
     ownLoop.disable();
     const ownLoopMs = ownLoop.max / 1e6;
@@ -187,10 +200,25 @@ export class FaultAudit {
     );
   }
 
-  async #untilShown(messages: readonly SentMessage[], end: number): Promise<void> {
-    while (performance.now() < end && messages.some(({ shown }) => shown.size === 0)) await sleep(50);
-    // Copies for other devices, and doubles, have their chance too.
+  async #untilShown(messages: readonly SentMessage[], since: number, end: number): Promise<void> {
+    let open = messages;
+    while (performance.now() < end && open.length > 0) {
+      await sleep(50);
+      open = open.filter(
+        ({ uid, shown }) => shown.size === 0 || this.#steady(uid, since).some((one) => !shown.has(one)),
+      );
+    }
+    // Doubles have their chance too.
     await sleep(500);
+  }
+
+  /** The user's devices that have kept their connection since then. */
+  #steady(uid: number, since: number): FaultDevice[] {
+    return this.#devicesOf(uid).filter(({ lostAt }) => (lostAt.at(-1) ?? 0) < since);
+  }
+
+  #devicesOf(uid: number): readonly FaultDevice[] {
+    return this.#byUser.get(uid) ?? [];
   }
 
   #doubles(): { raw: number; shownTwice: number; strange: number } {
@@ -204,9 +232,7 @@ export class FaultAudit {
   }
 
   #missedCopies(messages: readonly SentMessage[]): number {
-    const devices = new Map<number, number>();
-    for (const { uid } of this.#devices) devices.set(uid, (devices.get(uid) ?? 0) + 1);
-    return messages.reduce((sum, { uid, shown }) => sum + (devices.get(uid) ?? 0) - shown.size, 0);
+    return messages.reduce((sum, { uid, shown }) => sum + this.#devicesOf(uid).length - shown.size, 0);
   }
 
   /** Asks the database itself. */
@@ -319,10 +345,16 @@ function seconds(values: readonly number[]): string {
   return values.length === 0 ? '-' : (Math.max(...values) / 1000).toFixed(1);
 }
 
-/** Ms from when it could be shown to when it was; null: never. */
-function delayOf({ answeredAt, shown }: SentMessage, healedAt: number): number | null {
+/** Ms from when it could be shown to when the last of these devices showed it, or without them the first that did; null: never. */
+function delayOf(
+  { answeredAt, shown }: SentMessage,
+  steady: readonly FaultDevice[],
+  healedAt: number,
+): number | null {
   if (shown.size === 0) return null;
-  return Math.min(...shown.values()) - Math.max(answeredAt ?? 0, healedAt);
+  const copies = steady.flatMap((device) => shown.get(device) ?? []);
+  const at = copies.length > 0 ? Math.max(...copies) : Math.min(...shown.values());
+  return at - Math.max(answeredAt ?? 0, healedAt);
 }
 
 function few(messages: readonly SentMessage[]): string {

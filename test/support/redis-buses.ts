@@ -23,6 +23,8 @@ export interface RedisMember extends BusMember {
   readonly health: { readonly healthy: boolean; readonly at: number }[];
   /** In order: `up`, `down`, `gap`, and the marks of events. */
   readonly story: string[];
+  /** Since when each gap was (Unix ms), as onGap told it. */
+  readonly gapsSince: (number | null)[];
 }
 
 export async function joinRedis(
@@ -33,6 +35,7 @@ export async function joinRedis(
   const events: BusEvent[] = [];
   const health: RedisMember['health'] = [];
   const story: string[] = [];
+  const gapsSince: RedisMember['gapsSince'] = [];
   const log = recordedLog();
   const identity = newBusIdentity('spush.test.Worker.0', 'host');
   let gaps = 0;
@@ -47,8 +50,9 @@ export async function joinRedis(
           events.push(event);
           story.push('event');
         },
-        onGap: () => {
+        onGap: (since) => {
           gaps += 1;
+          gapsSince.push(since);
           story.push('gap');
         },
       },
@@ -62,5 +66,5 @@ export async function joinRedis(
     { mustReach },
   );
   onTestFinished(() => bus.close());
-  return { name: memberName(identity), bus, events, gaps: () => gaps, log, health, story };
+  return { name: memberName(identity), bus, events, gaps: () => gaps, log, health, story, gapsSince };
 }

@@ -36,6 +36,9 @@ export interface Bus {
 
 export interface BusListener {
   onEvent(event: BusEvent): void;
-  /** Events may have been lost: read the store for the users held here. */
-  onGap(): void;
+  /**
+   * Events may have been lost: read the store for the users held here.
+   * @param since Unix ms: nothing published before was lost; null: not known, and not long ago
+   */
+  onGap(since: number | null): void;
 }

@@ -136,7 +136,7 @@ export class LocalBus implements Bus {
   /** The master's `bus.gap` note. */
   gap(): void {
     this.#log.warn('bus.gap');
-    if (!this.#closed) this.#listener?.onGap();
+    if (!this.#closed) this.#listener?.onGap(null);
   }
 
   #put(parcel: BusParcel): void {

@@ -24,6 +24,8 @@ export interface TravellingReplay {
   readonly held: readonly MessageItem[];
   /** The reader was slow and has still to be told that copies were left out. */
   readonly more: boolean;
+  /** Above this one also what other devices settled is read; null: nothing was missed. */
+  readonly settledSince: MessageId | null;
 }
 
 /** A session as it travels; what it holds is documented at `SessionData` and `LiveSession`. */

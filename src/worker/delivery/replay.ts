@@ -1,6 +1,7 @@
 /**
  * Replay: everything a session has still to get, read from the store page by page at the reader's own pace. Runs after a
- * login, after a slow reader has caught its breath, and after the bus has lost something.
+ * login, after a slow reader has caught its breath, and after the bus has lost something: then what other devices of the
+ * user have settled meanwhile is read too, as this one may not have got its copy.
  *
  * The session is registered before the first page is read, and live messages are held until the last page is written:
  * so nothing falls between the two, and older messages come before newer ones.
@@ -8,9 +9,11 @@
 
 import type { Log } from '../../platform/log/log.js';
 import type { MessageStore } from '../../platform/store/message-store.js';
+import type { Clock } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { MessageItem } from '../../shared/domain/message.js';
 import { firstIdOf, type MessageId, messageIdTime } from '../../shared/domain/message-id.js';
+import type { Login } from '../../shared/domain/session.js';
 import type { TravellingReplay } from '../../shared/protocol/handoff.js';
 import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
 import {
@@ -21,22 +24,27 @@ import {
   newReplayState,
   type ReplayState,
 } from '../sessions/live-session.js';
+import { SEEN_MS } from '../sessions/session.js';
 import type { Delivery } from './delivery.js';
+import type { Gap } from './gap.js';
 
 /** After a read that the store refused. */
 const RETRY_MS = 5000;
 /** Ids are made before their commit; no commit takes longer than this without failing. */
 const COMMIT_MS_MAX = 5000;
+/** So far back it is certain what a session has been sent; what is older would come twice. */
+const LOOK_BACK_MS = SEEN_MS - 10_000;
 
 export interface ReplayDeps {
   readonly store: Pick<MessageStore, 'pending' | 'list'>;
+  readonly clock: Clock;
   readonly delivery: () => Pick<Delivery, 'replayItems' | 'liveItems'>;
   readonly log: Log;
 }
 
 export class Replays {
   readonly #deps: ReplayDeps;
-  readonly #retries = new Map<LoggedInSession, NodeJS.Timeout>();
+  readonly #retries = new Map<LoggedInSession, Retry>();
 
   constructor(deps: ReplayDeps) {
     this.#deps = deps;
@@ -59,28 +67,65 @@ export class Replays {
     void this.#run({ session, state, uid: session.data.login.uid });
   }
 
-  /** Stops what is under way for a session that goes to another Worker; answers where it goes on there, or null. */
-  takeOut(session: LiveSession): TravellingReplay | null {
-    const { replay, missed } = session;
-    const retry = isLoggedIn(session) && this.#forgetRetry(session);
-    session.replay = null;
-    session.missed = null;
-    if (!replay) return retry ? { after: null, held: [], more: missed !== null } : null;
-    const back = replay.overflowed ? justBefore(replay.after) : replay.after;
-    const after = replay.again || retry ? null : back;
-    return { after, held: replay.held, more: replay.more || missed !== null };
+  /** From the beginning, and with what other devices settled since the gap began. */
+  startAfter(gap: Gap, session: LoggedInSession): void {
+    session.replay ??= newReplayState();
+    const { settledSince, more } = this.#afterGap(gap, session.data.login, session.replay);
+    session.replay.settledSince = settledSince;
+    session.replay.more = more;
+    this.start(session, null);
   }
 
-  /** Goes on where another Worker was; live messages wait from this call on. */
-  goOn(session: LoggedInSession, { after, held, more }: TravellingReplay): () => void {
-    session.replay = { ...newReplayState(), held: [...held], more };
-    return () => this.start(session, after);
+  /**
+   * Stops what is under way for a session that goes to another Worker; answers where it goes on there, or null. `gap`: a
+   * replay after it has still to begin.
+   */
+  takeOut(session: LiveSession, gap: Gap | null): TravellingReplay | null {
+    const { replay, missed } = session;
+    const retry = isLoggedIn(session) ? this.#forgetRetry(session) : null;
+    session.replay = null;
+    session.missed = null;
+    if (!replay && !retry && !gap) return null;
+    const { held, ...state } = replay ?? newReplayState();
+    const back = state.overflowed ? justBefore(state.after) : state.after;
+    const travelling = {
+      after: state.again || retry ? null : back,
+      held,
+      more: state.more || missed !== null,
+      settledSince: older(state.settledSince, retry?.settledSince ?? null),
+    };
+    if (!gap || !isLoggedIn(session)) return travelling;
+    return { ...travelling, ...this.#afterGap(gap, session.data.login, travelling), after: null };
+  }
+
+  /** Goes on where another Worker was, or after a gap; live messages wait from this call on. */
+  goOn(session: LoggedInSession, travelling: TravellingReplay | null, gap: Gap | null): () => void {
+    const { after, held, more, settledSince } = travelling ?? newReplayState();
+    session.replay = { ...newReplayState(), held: [...held], more, settledSince };
+    return () => {
+      if (gap) this.startAfter(gap, session);
+      else this.start(session, after);
+    };
   }
 
   /** No replay waits for its retry after this. */
   stop(): void {
-    for (const timer of this.#retries.values()) clearTimeout(timer);
+    for (const { timer } of this.#retries.values()) clearTimeout(timer);
     this.#retries.clear();
+  }
+
+  /** How far back to look; a gap that began before that is told to the reader, who can look himself. */
+  #afterGap(
+    { since }: Gap,
+    login: Login,
+    state: Pick<ReplayState, 'settledSince' | 'more'>,
+  ): Pick<ReplayState, 'settledSince' | 'more'> {
+    const farthest = Math.max(this.#deps.clock.now() - LOOK_BACK_MS, login.since);
+    const from = since - COMMIT_MS_MAX;
+    return {
+      settledSince: older(state.settledSince, firstIdOf(Math.max(from, farthest))),
+      more: state.more || Math.max(from, login.since) < farthest,
+    };
   }
 
   async #run(run: Run): Promise<void> {
@@ -105,7 +150,7 @@ export class Replays {
         uid,
         error: errorText(error),
       });
-      this.#retryLater(session, uid);
+      this.#retryLater(run);
     }
   }
 
@@ -120,8 +165,12 @@ export class Replays {
         session.missed = null;
         state.more = true;
       }
-      const { after } = state;
-      const page = await store.pending(uid, { limit: PUSH_ITEMS_MAX, ...(after ? { after } : {}) });
+      const { after, settledSince } = state;
+      const page = await store.pending(uid, {
+        limit: PUSH_ITEMS_MAX,
+        ...(after ? { after } : {}),
+        ...(settledSince ? { settledSince } : {}),
+      });
       if (!isCurrent(run)) return;
       const inPage = new Set(page.map(({ id }) => id));
       state.held = state.held.filter(({ id }) => !inPage.has(id));
@@ -155,19 +204,31 @@ export class Replays {
     }
   }
 
-  #retryLater(session: LoggedInSession, uid: number): void {
-    this.#forgetRetry(session);
+  #retryLater({ session, uid, state }: Run): void {
+    const { settledSince: before = null } = this.#forgetRetry(session) ?? {};
+    const settledSince = older(state.settledSince, before);
     const timer = setTimeout(() => {
       this.#retries.delete(session);
-      if (isOf(session, uid)) this.start(session, null);
+      if (!isOf(session, uid)) return;
+      session.replay ??= newReplayState();
+      session.replay.settledSince = older(session.replay.settledSince, settledSince);
+      this.start(session, null);
     }, RETRY_MS);
-    this.#retries.set(session, timer);
+    this.#retries.set(session, { timer, settledSince });
   }
 
-  #forgetRetry(session: LoggedInSession): boolean {
-    clearTimeout(this.#retries.get(session));
-    return this.#retries.delete(session);
+  #forgetRetry(session: LoggedInSession): Retry | null {
+    const retry = this.#retries.get(session);
+    if (!retry) return null;
+    clearTimeout(retry.timer);
+    this.#retries.delete(session);
+    return retry;
   }
+}
+
+interface Retry {
+  readonly timer: NodeJS.Timeout;
+  readonly settledSince: MessageId | null;
 }
 
 /** One replay, bound to the login it began with by its state: another login has another one. */
@@ -179,6 +240,11 @@ interface Run {
 
 function isCurrent({ session, state, uid }: Run): boolean {
   return session.replay === state && isOf(session, uid);
+}
+
+function older(one: MessageId | null, other: MessageId | null): MessageId | null {
+  if (one === null || other === null) return one ?? other;
+  return one < other ? one : other;
 }
 
 /** A little before a message: what other processes stored at the same time may have a lower id and a later commit. */

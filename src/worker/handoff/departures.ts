@@ -17,9 +17,11 @@ import { TLSSocket } from 'node:tls';
 import type { Bus } from '../../platform/bus/bus.js';
 import type { Log } from '../../platform/log/log.js';
 import type { MasterPeer } from '../../platform/rpc/master-link.js';
+import type { Clock } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { LeaveResult, NotMovable, TravellingSession } from '../../shared/protocol/handoff.js';
 import type { Delivery } from '../delivery/delivery.js';
+import { earlier, recentGap } from '../delivery/gap.js';
 import type { GapSweep } from '../delivery/gap-sweep.js';
 import type { Replays } from '../delivery/replay.js';
 import type { AddressBudget } from '../gateway/address-budget.js';
@@ -71,6 +73,7 @@ export interface DeparturesDeps {
   readonly desk: LoginDesk;
   readonly follows: UserFollows;
   readonly transit: TransitBox;
+  readonly clock: Clock;
   readonly reception: Reception;
   readonly delivery: Pick<Delivery, 'owedTo'>;
   readonly replays: Pick<Replays, 'takeOut'>;
@@ -360,11 +363,10 @@ export class Departures {
   }
 
   #luggage(session: LiveSession, gap: boolean): Pick<Luggage, 'replay' | 'owed' | 'holdsVisitorPlace'> {
-    const { replays, gaps, delivery, visitors } = this.#deps;
-    const wanted = gap || (isLoggedIn(session) && gaps.owes(session));
-    const replay = replays.takeOut(session);
+    const { replays, gaps, delivery, visitors, clock } = this.#deps;
+    const owed = isLoggedIn(session) ? gaps.owes(session) : null;
     return {
-      replay: wanted ? { held: [], more: false, ...replay, after: null } : replay,
+      replay: replays.takeOut(session, earlier(owed, gap ? recentGap(clock) : null)),
       owed: delivery.owedTo(session),
       holdsVisitorPlace: visitors.holds(session),
     };
@@ -375,9 +377,9 @@ export class Departures {
     const back = this.#onTheirWay.get(id);
     if (!back) return;
     this.#onTheirWay.delete(id);
-    const { desk, follows, visitors, reception, transit } = this.#deps;
+    const { desk, follows, visitors, reception, transit, clock } = this.#deps;
     const { session, travelling, socket, head } = back;
-    const kept = transit.take(id) ?? { events: [], gap: true, kicked: null };
+    const kept = transit.take(id) ?? { events: [], gap: recentGap(clock), kicked: null };
     const attached = reception.prepare(travelling, socket, head);
     if (travelling.login) follows.again(travelling.login.uid);
     desk.departed(session);

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { CLOSE } from '../../shared/protocol/close-codes.js';
-import type { TravellingReplay, TravellingSession } from '../../shared/protocol/handoff.js';
+import type { TravellingSession } from '../../shared/protocol/handoff.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { Replays } from '../delivery/replay.js';
 import type { Attached, Gateway } from '../gateway/gateway.js';
@@ -22,8 +22,6 @@ export interface ReceptionDeps {
 }
 
 export type Arrived = Attached & { readonly socket: Socket };
-
-const FROM_THE_BEGINNING: TravellingReplay = { after: null, held: [], more: false };
 
 export class Reception {
   readonly #deps: ReceptionDeps;
@@ -45,8 +43,8 @@ export class Reception {
     const { session, ws, socket } = attached;
     gateway.serve(attached);
     desk.arrived(session, travelling.login);
-    const replay = kept.gap ? { ...FROM_THE_BEGINNING, ...pick(travelling.replay) } : travelling.replay;
-    const goOn = replay && isLoggedIn(session) ? replays.goOn(session, replay) : null;
+    const owes = travelling.replay !== null || kept.gap !== null;
+    const goOn = owes && isLoggedIn(session) ? replays.goOn(session, travelling.replay, kept.gap) : null;
     for (const item of travelling.owed) delivery.onEventFor(session, { t: 'notice', item });
     for (const event of kept.events) delivery.onEventFor(session, event);
     goOn?.();
@@ -54,8 +52,4 @@ export class Reception {
     gateway.endIfClosing(session);
     startReading(ws, socket);
   }
-}
-
-function pick(replay: TravellingReplay | null): Partial<TravellingReplay> {
-  return replay ? { held: replay.held, more: replay.more } : {};
 }

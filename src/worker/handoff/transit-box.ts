@@ -2,9 +2,11 @@
  * What comes for sessions that are on their way between two Workers: both keep it, and whoever has the session in the end
  * gives it to it; what it has seen by then is dropped by id.
  */
+import type { Clock } from '../../shared/base/clock.js';
 import type { BusEvent } from '../../shared/protocol/bus-events.js';
 import { busEventUid } from '../../shared/protocol/bus-events.js';
 import type { ExpectedSession } from '../../shared/protocol/handoff.js';
+import { earlier, type Gap, recentGap } from '../delivery/gap.js';
 
 /** Events kept for one session; beyond it the session reads the store once more. */
 const EVENTS_MAX = 200;
@@ -12,7 +14,7 @@ const EVENTS_MAX = 200;
 export interface Kept {
   readonly events: readonly BusEvent[];
   /** More came than was kept, or the bus lost something: the store has it. */
-  readonly gap: boolean;
+  readonly gap: Gap | null;
   /** The site closed this user's connections meanwhile, with this reason. */
   readonly kicked: string | null;
 }
@@ -20,13 +22,18 @@ export interface Kept {
 interface Entry {
   readonly uid: number | null;
   readonly events: BusEvent[];
-  gap: boolean;
+  gap: Gap | null;
   kicked: string | null;
 }
 
 export class TransitBox {
+  readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #byUid = new Map<number, Set<Entry>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -38,7 +45,7 @@ export class TransitBox {
 
   expect({ id, uid }: ExpectedSession): void {
     this.take(id);
-    const entry: Entry = { uid, events: [], gap: false, kicked: null };
+    const entry: Entry = { uid, events: [], gap: null, kicked: null };
     this.#entries.set(id, entry);
     if (uid === null) return;
     const ofUser = this.#byUid.get(uid);
@@ -50,12 +57,12 @@ export class TransitBox {
     const uid = busEventUid(event);
     for (const entry of uid === null ? this.#entries.values() : (this.#byUid.get(uid) ?? [])) {
       if (entry.events.length < EVENTS_MAX) entry.events.push(event);
-      else entry.gap = true;
+      else entry.gap ??= recentGap(this.#clock);
     }
   }
 
-  onGap(): void {
-    for (const entry of this.#entries.values()) entry.gap = true;
+  onGap(gap: Gap): void {
+    for (const entry of this.#entries.values()) entry.gap = earlier(entry.gap, gap);
   }
 
   onKick(uid: number, reason: string): void {

@@ -35,11 +35,21 @@ export interface ReplayState {
   after: MessageId | null;
   /** The reader has still to be told that copies were left out. */
   more: boolean;
+  /** Above this one also what the user's other devices settled is read: this one may have missed its copy. Null: nothing was missed. */
+  settledSince: MessageId | null;
 }
 
 /** A replay that has not begun. */
 export function newReplayState(): ReplayState {
-  return { held: [], running: false, overflowed: false, again: false, after: null, more: false };
+  return {
+    held: [],
+    running: false,
+    overflowed: false,
+    again: false,
+    after: null,
+    more: false,
+    settledSince: null,
+  };
 }
 
 export interface LiveSession {

@@ -13,8 +13,8 @@ const wordSchema = z.discriminatedUnion('t', [
   /** I am here; and whether I hold sockets, so that I can be asked. */
   z.object({ t: z.literal('here'), holds: z.boolean() }),
   z.object({ t: z.literal('gone') }),
-  /** I had to drop news: everybody has a gap. */
-  z.object({ t: z.literal('lost') }),
+  /** I had to drop news, the first of it at this moment (Unix ms): everybody has a gap. */
+  z.object({ t: z.literal('lost'), since: z.number().int().nonnegative().optional() }),
   z.object({
     t: z.literal('ask'),
     id,

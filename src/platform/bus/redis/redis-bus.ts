@@ -112,7 +112,10 @@ export class RedisBus implements Bus {
   });
   #opened = false;
   #closed = false;
-  #lostNews = false;
+  /** Since when news may have been missed; null: it is not, every connection in use works. */
+  #gapSince: number | null;
+  /** Since when news of this process did not get out, and others have not been told. */
+  #lostSince: number | null = null;
   #lostToldAt = Number.NEGATIVE_INFINITY;
   #hereTimer: NodeJS.Timeout | null = null;
   #helloTimer: NodeJS.Timeout | null = null;
@@ -125,6 +128,7 @@ export class RedisBus implements Bus {
     this.#options = options;
     this.#log = log;
     this.#seldom = seldomLog(log, clock);
+    this.#gapSince = clock.now();
     this.#listener = options.listener ?? null;
     this.#channels = new Channels(redis.prefix, identity);
     this.#envelopes = new Envelopes([first, ...rest]);
@@ -134,7 +138,7 @@ export class RedisBus implements Bus {
     this.#map = new ShardMap({
       finder: options.finder ?? createLayoutFinder({ redis, name: clientName(identity), log }),
       newShard: (server, sharded) => this.#newShard(server, sharded),
-      onHealth: (healthy) => options.onHealth?.(healthy),
+      onHealth: (healthy) => this.#onHealth(healthy),
       random: options.random ?? Math.random,
       log,
       seldom: this.#seldom,
@@ -280,6 +284,7 @@ export class RedisBus implements Bus {
       onLostNews: (lines) => this.#onLostNews(lines),
       onMoved: () => this.#map.findSoon(),
       random: this.#options.random ?? Math.random,
+      clock,
       log,
     });
     return shard;
@@ -305,12 +310,21 @@ export class RedisBus implements Bus {
 
   #onUp(shard: RedisShard): void {
     this.#map.judgeHealth();
-    if (!this.#opened) return;
+    if (!this.#opened) {
+      if (this.healthy) this.#gapSince = null;
+      return;
+    }
     this.#log.info('redis.again', { server: shard.name });
     this.#members.excuse();
     this.#announceNow();
     this.#tellLost();
-    this.#gap();
+    this.#gap(this.#gapSince);
+    if (this.healthy) this.#gapSince = null;
+  }
+
+  #onHealth(healthy: boolean): void {
+    if (!healthy) this.#gapSince ??= Math.min(this.#map.provenAt, this.#options.clock.now());
+    this.#options.onHealth?.(healthy);
   }
 
   #onDown(): void {
@@ -320,24 +334,24 @@ export class RedisBus implements Bus {
 
   // Gaps.
 
-  #gap(): void {
+  #gap(since: number | null): void {
     if (this.#closed) return;
     this.counts.gaps += 1;
     this.#log.warn('bus.gap');
-    this.#listener?.onGap();
+    this.#listener?.onGap(since);
   }
 
   #onLostNews(lines: number): void {
     this.counts.dropped += lines;
     const log = this.#seldom;
     log.warn('bus.dropping', { dropped: this.counts.dropped });
-    this.#lostNews = true;
+    this.#lostSince ??= this.#gapSince ?? this.#options.clock.now();
     this.#tellLost();
   }
 
   /** As soon as they can hear it. */
   #tellLost(): void {
-    if (!this.#lostNews || this.#closed || !this.#map.of(this.#channels.all)?.up) return;
+    if (this.#lostSince === null || this.#closed || !this.#map.of(this.#channels.all)?.up) return;
     const wait = this.#lostToldAt + LOST_EVERY_MS - this.#options.clock.now();
     if (wait > 0) {
       this.#lostTimer ??= setTimeout(() => {
@@ -346,9 +360,10 @@ export class RedisBus implements Bus {
       }, wait);
       return;
     }
-    this.#lostNews = false;
+    const since = this.#lostSince;
+    this.#lostSince = null;
     this.#lostToldAt = this.#options.clock.now();
-    this.#say(this.#channels.all, { t: 'lost' });
+    this.#say(this.#channels.all, { t: 'lost', since });
   }
 
   // What arrives.
@@ -400,7 +415,7 @@ export class RedisBus implements Bus {
         this.#members.gone(sender.node);
         return;
       case 'lost':
-        this.#gap();
+        this.#gap(message.since === undefined ? null : Math.min(message.since, this.#options.clock.now()));
         return;
       case 'ask':
         void this.#answer(sender, message);

@@ -11,6 +11,7 @@
  * What is to be published meanwhile waits, bounded. `onUp` is told after everything is subscribed again, so whoever reads
  * the store then misses nothing.
  */
+import type { Clock } from '../../../shared/base/clock.js';
 import { errorText, SpushError } from '../../../shared/base/errors.js';
 import type { Log } from '../../log/log.js';
 import { addressText, type RedisLink, type ServerAddress, within } from './redis-link.js';
@@ -42,6 +43,7 @@ export interface ShardDeps {
   /** A server said that something lies elsewhere. */
   readonly onMoved: () => void;
   readonly random: () => number;
+  readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
 }
 
@@ -66,6 +68,7 @@ export class RedisShard {
   #closed = false;
   #sending: NodeJS.Immediate | null = null;
   #probeNumber = 0;
+  #provenAt: number;
   #timer: NodeJS.Timeout | null = null;
   #wake: (() => void) | null = null;
   #fault: Error = new Error('not connected yet');
@@ -75,6 +78,7 @@ export class RedisShard {
     this.#deps = deps;
     this.name = addressText(deps.address);
     this.#subscriptions = new Subscriptions(deps.sharded);
+    this.#provenAt = deps.clock.now();
   }
 
   get up(): boolean {
@@ -84,6 +88,11 @@ export class RedisShard {
   /** For commands beside news; null while it is not up. */
   get link(): RedisLink | null {
     return this.#up && this.#pair ? this.#pair.publish : null;
+  }
+
+  /** Unix ms: until then everything has come through. Before the first proof: since when it is in use. */
+  get provenAt(): number {
+    return this.#provenAt;
   }
 
   /** What was wrong last. */
@@ -209,6 +218,7 @@ export class RedisShard {
     }
     if (this.#closed) throw new Error('closed');
     this.#up = true;
+    this.#provenAt = this.#deps.clock.now();
     this.#send();
     this.#firstTry?.resolve();
     this.#firstTry = null;
@@ -235,8 +245,10 @@ export class RedisShard {
   async #check(): Promise<void> {
     const pair = this.#pair;
     if (!pair) return;
+    const sentAt = this.#deps.clock.now();
     try {
       await Promise.all([this.#roundTrip(PROBE_SILENCE_MS), this.#assertPrimary(pair.publish)]);
+      if (pair === this.#pair) this.#provenAt = sentAt;
     } catch (error) {
       if (pair === this.#pair) pair.subscribe.fail(error);
     }

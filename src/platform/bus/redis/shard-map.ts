@@ -71,6 +71,11 @@ export class ShardMap {
     return this.#bySlot[keySlot(key)];
   }
 
+  /** Unix ms: until then everything has come through on every connection in use. */
+  get provenAt(): number {
+    return Math.min(...this.all().map(({ provenAt }) => provenAt));
+  }
+
   all(): RedisShard[] {
     return [...this.#shards.values()].map(({ shard }) => shard);
   }

@@ -4,7 +4,9 @@ import { silentLog } from '../../../../src/platform/log/log.js';
 import type { PendingQuery } from '../../../../src/platform/store/message-store.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
 import type { MessageItem } from '../../../../src/shared/domain/message.js';
+import { firstIdOf } from '../../../../src/shared/domain/message-id.js';
 import { Delivery } from '../../../../src/worker/delivery/delivery.js';
+import type { Gap } from '../../../../src/worker/delivery/gap.js';
 import { Replays } from '../../../../src/worker/delivery/replay.js';
 import { isLoggedIn, type LoggedInSession } from '../../../../src/worker/sessions/live-session.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
@@ -18,6 +20,7 @@ const UID = 7;
 /** A store whose reads take as many turns as the test wants. */
 class SlowStore {
   readonly pendingItems: MessageItem[] = [];
+  readonly settledItems: MessageItem[] = [];
   readonly reads: PendingQuery[] = [];
   fault: Error | null = null;
   turnsPerRead = 0;
@@ -26,7 +29,14 @@ class SlowStore {
     this.reads.push(query);
     for (let i = 0; i < this.turnsPerRead; i += 1) await new Promise((resolve) => setImmediate(resolve));
     if (this.fault) throw this.fault;
-    return this.pendingItems.filter(({ id }) => !query.after || id > query.after).slice(0, query.limit);
+    const { after = '', settledSince } = query;
+    return [
+      ...this.pendingItems,
+      ...this.settledItems.filter(({ id }) => settledSince !== undefined && id > settledSince),
+    ]
+      .filter(({ id }) => id > after)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .slice(0, query.limit);
   }
 
   async list(): Promise<{ items: (MessageItem & { read: boolean })[]; next: null }> {
@@ -38,14 +48,15 @@ class SlowStore {
 let store: SlowStore;
 let delivery: Delivery;
 let replays: Replays;
+let clock: FakeClock;
 let sessions: SessionRegistry;
 let session: LoggedInSession & { connection: FakeConnection };
 
 beforeEach(() => {
-  const clock = new FakeClock();
+  clock = new FakeClock();
   sessions = new SessionRegistry();
   store = new SlowStore();
-  replays = new Replays({ store, delivery: () => delivery, log: silentLog });
+  replays = new Replays({ store, delivery: () => delivery, clock, log: silentLog });
   delivery = new Delivery({
     sessions,
     marks: { add() {} },
@@ -214,9 +225,79 @@ describe('a replay', () => {
   });
 });
 
+describe('a replay after a gap', () => {
+  const settledAt = (ms: number) => {
+    const item = { ...itemFor(UID, 0), id: firstIdOf(ms) };
+    store.settledItems.push(item);
+    return item.id;
+  };
+
+  test('brings what other devices settled since it began, and not what this one has', async () => {
+    const since = clock.now() - 30_000;
+    settledAt(since - 6000);
+    const missed = [settledAt(since + 1000), settledAt(since + 3000)];
+    const had = settledAt(since + 2000);
+    delivery.onEvent({ t: 'push', uid: UID, items: [{ ...itemFor(UID, 0), id: had }] });
+    replays.startAfter({ since }, session);
+    await settled();
+    expect(session.connection.pushed).toEqual([had, ...missed]);
+    expect(session.connection.sent.map(({ body }) => body['more'])).toEqual([undefined, undefined]);
+  });
+
+  test('does not go back to before the login', async () => {
+    sessions.logout(session);
+    sessions.login(session, loginOf(UID, { since: clock.now() - 10_000 }));
+    settledAt(clock.now() - 11_000);
+    const after = settledAt(clock.now() - 9000);
+    replays.startAfter({ since: clock.now() - 3_600_000 }, session);
+    await settled();
+    expect(session.connection.pushed).toEqual([after]);
+    expect(session.connection.sent).toMatchObject([{ body: { items: [{}] } }]);
+    expect(session.connection.sent[0]?.body['more']).toBeUndefined();
+  });
+
+  test('that began longer ago than is remembered tells the client to look himself', async () => {
+    settledAt(clock.now() - 300_000);
+    const late = settledAt(clock.now() - 60_000);
+    replays.startAfter({ since: clock.now() - 600_000 }, session);
+    await settled();
+    expect(session.connection.pushed).toEqual([late]);
+    expect(session.connection.sent[0]?.body['more']).toBe(true);
+  });
+
+  test('that comes while a replay runs makes that one go back once more', async () => {
+    store.pendingItems.push(...Array.from({ length: 120 }, (_, n) => itemFor(UID, n)));
+    store.turnsPerRead = 2;
+    replays.start(session, null);
+    while (session.connection.pushed.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const missed = settledAt(clock.now() - 1000);
+    replays.startAfter({ since: clock.now() - 2000 }, session);
+    await settled();
+    expect(session.connection.pushed.sort()).toEqual(
+      [...Array.from({ length: 120 }, (_, n) => idOf(n)), missed].sort(),
+    );
+  });
+
+  test('is not forgotten when the store fails', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      store.fault = new SpushError('STORE_UNAVAILABLE', 'gone');
+      const missed = settledAt(clock.now() - 1000);
+      replays.startAfter({ since: clock.now() - 2000 }, session);
+      await settled();
+      store.fault = null;
+      await vi.advanceTimersByTimeAsync(5000);
+      await settled();
+      expect(session.connection.pushed).toEqual([missed]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
 describe('a session that goes to another Worker', () => {
-  const travel = () => {
-    const travelling = replays.takeOut(session);
+  const travel = (gap: Gap | null = null) => {
+    const travelling = replays.takeOut(session, gap);
     const there = fakeSession(0);
     sessions.remove(session);
     for (const [id, at] of session.data.seen) there.data.seen.set(id, at);
@@ -233,8 +314,13 @@ describe('a session that goes to another Worker', () => {
     while (session.connection.pushed.length === 0) await new Promise((resolve) => setImmediate(resolve));
     delivery.onEvent({ t: 'push', uid: UID, items: [itemFor(UID, 500)] });
     const { travelling, there } = travel();
-    expect(travelling).toEqual({ after: idOf(49), held: [itemFor(UID, 500)], more: false });
-    if (travelling) replays.goOn(there, travelling)();
+    expect(travelling).toEqual({
+      after: idOf(49),
+      held: [itemFor(UID, 500)],
+      more: false,
+      settledSince: null,
+    });
+    replays.goOn(there, travelling, null)();
     await vi.waitUntil(() => there.replay === null);
     expect(session.connection.pushed).toHaveLength(50);
     const ids = Array.from({ length: 70 }, (_, n) => idOf(50 + n));
@@ -245,8 +331,32 @@ describe('a session that goes to another Worker', () => {
     store.fault = new SpushError('STORE_UNAVAILABLE', 'away');
     replays.start(session, null);
     await vi.waitUntil(() => session.replay === null);
-    expect(travel().travelling).toEqual({ after: null, held: [], more: false });
+    expect(travel().travelling).toEqual({ after: null, held: [], more: false, settledSince: null });
     replays.stop();
+  });
+
+  test('takes along that it missed something, whatever was under way, and goes back for it there', async () => {
+    const gap = { since: clock.now() - 20_000 };
+    store.settledItems.push({ ...itemFor(UID, 0), id: firstIdOf(gap.since) });
+    const { travelling, there } = travel(gap);
+    expect(travelling).toEqual({
+      after: null,
+      held: [],
+      more: false,
+      settledSince: firstIdOf(gap.since - 5000),
+    });
+    replays.goOn(there, travelling, null)();
+    await vi.waitUntil(() => there.replay === null);
+    expect(there.connection.pushed).toEqual([firstIdOf(gap.since)]);
+  });
+
+  test('goes back there for what was lost on the way', async () => {
+    const { there } = travel();
+    const gap = { since: clock.now() - 1000 };
+    store.settledItems.push({ ...itemFor(UID, 0), id: firstIdOf(gap.since) });
+    replays.goOn(there, null, gap)();
+    await vi.waitUntil(() => there.replay === null);
+    expect(there.connection.pushed).toEqual([firstIdOf(gap.since)]);
   });
 
   test('takes nothing along when nothing is under way', () => {

@@ -5,6 +5,7 @@ import { Arrivals } from '../../../../src/worker/handoff/arrivals.js';
 import type { Arrived, Reception } from '../../../../src/worker/handoff/reception.js';
 import { type Kept, TransitBox } from '../../../../src/worker/handoff/transit-box.js';
 import { UserFollows } from '../../../../src/worker/sessions/user-follows.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 import { fakeSession } from '../../../support/fake-connection.js';
 import { itemFor, loginOf } from '../../../support/messages.js';
 import { CountedHandle, travelling } from '../../../support/moving-workers.js';
@@ -27,7 +28,7 @@ let forgotten: number;
 let places: string[];
 
 beforeEach(() => {
-  transit = new TransitBox();
+  transit = new TransitBox(new FakeClock());
   followed = new Set();
   followFault = null;
   prepareFault = null;
@@ -84,7 +85,7 @@ describe('a session that comes', () => {
     transit.onEvent({ t: 'push', uid: 7, items: [itemFor(7, 1)] });
     expect([words(), served, places]).toEqual([['handoff.adopted'], [], []]);
     said[0]?.flushed?.(null);
-    expect(served).toMatchObject([{ id: 'a', kept: { events: [{ t: 'push', uid: 7 }], gap: false } }]);
+    expect(served).toMatchObject([{ id: 'a', kept: { events: [{ t: 'push', uid: 7 }], gap: null } }]);
     expect([places, handle.closed, transit.size, followed.has(7)]).toEqual([
       ['link', '127.0.0.1'],
       0,

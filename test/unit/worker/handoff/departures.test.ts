@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SentHandle } from '../../../../src/platform/rpc/peer.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
+import { firstIdOf } from '../../../../src/shared/domain/message-id.js';
 import type { TravellingSession } from '../../../../src/shared/protocol/handoff.js';
+import { type Gap, recentGap } from '../../../../src/worker/delivery/gap.js';
 import type { Attached, Gateway } from '../../../../src/worker/gateway/gateway.js';
 import { Departures } from '../../../../src/worker/handoff/departures.js';
 import type { Arrived, Reception } from '../../../../src/worker/handoff/reception.js';
@@ -12,6 +14,7 @@ import type { LoginDesk } from '../../../../src/worker/sessions/login-desk.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
 import { UserFollows } from '../../../../src/worker/sessions/user-follows.js';
 import { VisitorPlaces } from '../../../../src/worker/sessions/visitor-places.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 import { type FakeConnection, fakeSession } from '../../../support/fake-connection.js';
 import { itemFor, loginOf } from '../../../support/messages.js';
 import { recordedLog } from '../../../support/recorded-log.js';
@@ -83,7 +86,8 @@ let unknown: string[];
 let returnedLinks: string[];
 let served: Arrived[];
 let owed: ReturnType<typeof itemFor>[];
-let gapOwed: boolean;
+let gapOwed: Gap | null;
+const clock = new FakeClock();
 
 beforeEach(() => {
   vi.useFakeTimers({
@@ -91,7 +95,7 @@ beforeEach(() => {
   });
   suspendedMs = 0;
   sessions = new SessionRegistry();
-  transit = new TransitBox();
+  transit = new TransitBox(clock);
   followed = new Set();
   follows = new UserFollows({
     async follow(uid) {
@@ -132,7 +136,7 @@ beforeEach(() => {
   returnedLinks = [];
   served = [];
   owed = [];
-  gapOwed = false;
+  gapOwed = null;
   departures = makeDepartures();
 });
 afterEach(() => vi.useRealTimers());
@@ -207,7 +211,10 @@ function makeDepartures(): Departures {
     transit,
     reception: reception as unknown as Reception,
     delivery: { owedTo: () => owed },
-    replays: { takeOut: () => null },
+    replays: {
+      takeOut: (_session, gap) =>
+        gap && { after: null, held: [], more: false, settledSince: firstIdOf(gap.since) },
+    },
     gaps: { owes: () => gapOwed },
     links: {
       departed() {
@@ -217,6 +224,7 @@ function makeDepartures(): Departures {
     visitors,
     budget: { returnLink: (key) => returnedLinks.push(key) },
     budgetKey: (address) => address,
+    clock,
     stopAccepting: async () => {},
     log,
   });
@@ -277,7 +285,7 @@ describe('a Worker that leaves', () => {
   test('gives along what this process knew of the session', async () => {
     const a = connect(7);
     owed = [itemFor(null, 3)];
-    gapOwed = true;
+    gapOwed = { since: clock.now() - 5000 };
     a.session.data.seen.set('m', 5);
     void departures.leave();
     await turns();
@@ -287,7 +295,7 @@ describe('a Worker that leaves', () => {
       rate: { tokens: 5 },
       refused: 2,
       owed: [{ id: itemFor(null, 3).id }],
-      replay: { after: null, held: [], more: false },
+      replay: { after: null, settledSince: firstIdOf(clock.now() - 5000) },
       head: Buffer.from('half').toString('base64'),
       holdsVisitorPlace: false,
     });
@@ -298,7 +306,7 @@ describe('a Worker that leaves', () => {
     probeFault = new SpushError('RPC_TIMEOUT', 'silent');
     void departures.leave();
     await turns();
-    expect(handed[0]?.travelling.replay).toEqual({ after: null, held: [], more: false });
+    expect(handed[0]?.travelling.replay).toMatchObject({ settledSince: firstIdOf(recentGap(clock).since) });
   });
 
   test('does not hand over who is another user than was announced, before that was announced too', async () => {

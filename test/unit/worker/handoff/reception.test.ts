@@ -1,6 +1,7 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { BusEvent } from '../../../../src/shared/protocol/bus-events.js';
 import type { TravellingReplay } from '../../../../src/shared/protocol/handoff.js';
+import type { Gap } from '../../../../src/worker/delivery/gap.js';
 import { type Arrived, Reception } from '../../../../src/worker/handoff/reception.js';
 import type { Kept } from '../../../../src/worker/handoff/transit-box.js';
 import type { LiveSession } from '../../../../src/worker/sessions/live-session.js';
@@ -14,9 +15,10 @@ vi.mock('../../../../src/worker/handoff/socket-surgery.js', () => ({
   startReading: () => steps.push('is read'),
 }));
 
-const NOTHING: Kept = { events: [], gap: false, kicked: null };
+const NOTHING: Kept = { events: [], gap: null, kicked: null };
 const push: BusEvent = { t: 'push', uid: 7, items: [itemFor(7, 2)] };
-const wentOn: TravellingReplay[] = [];
+const GAP = { since: 5 };
+const wentOn: [TravellingReplay | null, Gap | null][] = [];
 
 let session: ReturnType<typeof fakeSession>;
 let reception: Reception;
@@ -41,8 +43,8 @@ beforeEach(() => {
     },
     delivery: { onEventFor: (_session, event) => steps.push(`gets ${event.t}`) },
     replays: {
-      goOn(_session, replay) {
-        wentOn.push(replay);
+      goOn(_session, replay, gap) {
+        wentOn.push([replay, gap]);
         steps.push('live messages wait');
         return () => steps.push('replay goes on');
       },
@@ -56,7 +58,7 @@ function serve(more: Parameters<typeof travelling>[1], kept: Kept): void {
 }
 
 test('one that arrives is registered, gets what came on the way, goes on with its replay, and then is read', () => {
-  const replay = { after: null, held: [itemFor(7, 1)], more: true };
+  const replay = { after: null, held: [itemFor(7, 1)], more: true, settledSince: null };
   serve({ login: loginOf(7), owed: [itemFor(null, 1)], replay }, { ...NOTHING, events: [push] });
   expect(steps).toEqual([
     'its end is noticed',
@@ -68,22 +70,22 @@ test('one that arrives is registered, gets what came on the way, goes on with it
     'ends if all do',
     'is read',
   ]);
-  expect(wentOn).toEqual([replay]);
+  expect(wentOn).toEqual([[replay, null]]);
 });
 
-test('reads the store from its beginning when news was lost on the way; what waited still waits', () => {
+test('reads the store again when news was lost on the way; what waited still waits', () => {
   const { id: after } = itemFor(7, 1);
-  serve(
-    { login: loginOf(7), replay: { after, held: [itemFor(7, 2)], more: true } },
-    { ...NOTHING, gap: true },
-  );
-  expect(wentOn).toEqual([{ after: null, held: [itemFor(7, 2)], more: true }]);
-  serve({ login: loginOf(7) }, { ...NOTHING, gap: true });
-  expect(wentOn[1]).toEqual({ after: null, held: [], more: false });
+  const replay = { after, held: [itemFor(7, 2)], more: true, settledSince: null };
+  serve({ login: loginOf(7), replay }, { ...NOTHING, gap: GAP });
+  serve({ login: loginOf(7) }, { ...NOTHING, gap: GAP });
+  expect(wentOn).toEqual([
+    [replay, GAP],
+    [null, GAP],
+  ]);
 });
 
 test('a visitor has nothing to read from the store', () => {
-  serve({}, { ...NOTHING, gap: true });
+  serve({}, { ...NOTHING, gap: GAP });
   expect(wentOn).toEqual([]);
 });
 

@@ -1,12 +1,16 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { BusEvent } from '../../../../src/shared/protocol/bus-events.js';
+import { recentGap } from '../../../../src/worker/delivery/gap.js';
 import { TransitBox } from '../../../../src/worker/handoff/transit-box.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 import { itemFor } from '../../../support/messages.js';
 
+const clock = new FakeClock();
+const gap = { since: clock.now() - 5000 };
 let transit: TransitBox;
 
 beforeEach(() => {
-  transit = new TransitBox();
+  transit = new TransitBox(clock);
   transit.expect({ id: 'a', uid: 7 });
   transit.expect({ id: 'b', uid: 7 });
   transit.expect({ id: 'visitor', uid: null });
@@ -25,7 +29,7 @@ test('keeps for each session what is for its user and what is for everybody, in 
 });
 
 test('forgets a session when it is taken', () => {
-  expect(transit.take('a')).toMatchObject({ uid: 7, events: [], gap: false, kicked: null });
+  expect(transit.take('a')).toMatchObject({ uid: 7, events: [], gap: null, kicked: null });
   transit.onEvent(push(7, 1));
   expect(transit.take('a')).toBeNull();
   expect(transit.has('a')).toBe(false);
@@ -34,15 +38,15 @@ test('forgets a session when it is taken', () => {
 
 test('is bounded: beyond it the session has a gap', () => {
   for (let n = 0; n < 300; n += 1) transit.onEvent(push(7, n));
-  expect(transit.take('a')).toMatchObject({ gap: true, events: { length: 200 } });
-  expect(transit.take('visitor')).toMatchObject({ gap: false });
+  expect(transit.take('a')).toMatchObject({ gap: recentGap(clock), events: { length: 200 } });
+  expect(transit.take('visitor')).toMatchObject({ gap: null });
 });
 
 test('remembers a gap of the bus, and that the site closed the user’s connections', () => {
-  transit.onGap();
+  transit.onGap(gap);
   transit.onKick(7, 'banned');
-  expect(transit.take('a')).toMatchObject({ gap: true, kicked: 'banned' });
-  expect(transit.take('visitor')).toMatchObject({ gap: true, kicked: null });
+  expect(transit.take('a')).toMatchObject({ gap, kicked: 'banned' });
+  expect(transit.take('visitor')).toMatchObject({ gap, kicked: null });
 });
 
 test('a session that is announced anew begins anew', () => {
