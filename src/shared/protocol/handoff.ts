@@ -22,8 +22,8 @@ export interface TravellingReplay {
   readonly after: MessageId | null;
   /** Live messages that wait for its end. */
   readonly held: readonly MessageItem[];
-  /** The reader was slow and has still to be told that copies were left out. */
-  readonly more: boolean;
+  /** The reader has still to be told that copies above this one were left out. */
+  readonly missedAbove: MessageId | null;
   /** Above this one also what other devices settled is read; null: nothing was missed. */
   readonly settledSince: MessageId | null;
 }

@@ -12,7 +12,7 @@ import type { MessageStore } from '../../platform/store/message-store.js';
 import type { Clock } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { MessageItem } from '../../shared/domain/message.js';
-import { firstIdOf, type MessageId, messageIdTime } from '../../shared/domain/message-id.js';
+import { firstIdOf, idBefore, type MessageId, messageIdTime } from '../../shared/domain/message-id.js';
 import type { Login } from '../../shared/domain/session.js';
 import type { TravellingReplay } from '../../shared/protocol/handoff.js';
 import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
@@ -70,9 +70,7 @@ export class Replays {
   /** From the beginning, and with what other devices settled since the gap began. */
   startAfter(gap: Gap, session: LoggedInSession): void {
     session.replay ??= newReplayState();
-    const { settledSince, more } = this.#afterGap(gap, session.data.login, session.replay);
-    session.replay.settledSince = settledSince;
-    session.replay.more = more;
+    Object.assign(session.replay, this.#afterGap(gap, session.data.login, session.replay));
     this.start(session, null);
   }
 
@@ -91,7 +89,7 @@ export class Replays {
     const travelling = {
       after: state.again || retry ? null : back,
       held,
-      more: state.more || missed !== null,
+      missedAbove: older(state.missedAbove, missed && idBefore(missed)),
       settledSince: older(state.settledSince, retry?.settledSince ?? null),
     };
     if (!gap || !isLoggedIn(session)) return travelling;
@@ -100,8 +98,8 @@ export class Replays {
 
   /** Goes on where another Worker was, or after a gap; live messages wait from this call on. */
   goOn(session: LoggedInSession, travelling: TravellingReplay | null, gap: Gap | null): () => void {
-    const { after, held, more, settledSince } = travelling ?? newReplayState();
-    session.replay = { ...newReplayState(), held: [...held], more, settledSince };
+    const { after, held, missedAbove, settledSince } = travelling ?? newReplayState();
+    session.replay = { ...newReplayState(), held: [...held], missedAbove, settledSince };
     return () => {
       if (gap) this.startAfter(gap, session);
       else this.start(session, after);
@@ -118,13 +116,13 @@ export class Replays {
   #afterGap(
     { since }: Gap,
     login: Login,
-    state: Pick<ReplayState, 'settledSince' | 'more'>,
-  ): Pick<ReplayState, 'settledSince' | 'more'> {
-    const farthest = Math.max(this.#deps.clock.now() - LOOK_BACK_MS, login.since);
-    const from = since - COMMIT_MS_MAX;
+    state: Pick<ReplayState, 'settledSince' | 'missedAbove'>,
+  ): Pick<ReplayState, 'settledSince' | 'missedAbove'> {
+    const from = Math.max(since - COMMIT_MS_MAX, login.since);
+    const farthest = this.#deps.clock.now() - LOOK_BACK_MS;
     return {
       settledSince: older(state.settledSince, firstIdOf(Math.max(from, farthest))),
-      more: state.more || Math.max(from, login.since) < farthest,
+      missedAbove: older(state.missedAbove, from < farthest ? firstIdOf(from) : null),
     };
   }
 
@@ -162,8 +160,8 @@ export class Replays {
       await session.connection.drained();
       if (!isCurrent(run)) return;
       if (session.missed !== null) {
+        state.missedAbove = older(state.missedAbove, idBefore(session.missed));
         session.missed = null;
-        state.more = true;
       }
       const { after, settledSince } = state;
       const page = await store.pending(uid, {
@@ -174,23 +172,24 @@ export class Replays {
       if (!isCurrent(run)) return;
       const inPage = new Set(page.map(({ id }) => id));
       state.held = state.held.filter(({ id }) => !inPage.has(id));
-      const written = delivery().replayItems(session, page, state.more);
+      const written = delivery().replayItems(session, page, state.missedAbove !== null);
       // Left out after all: the same page once more, when there is room.
       if (session.missed !== null) continue;
-      if (written > 0) state.more = false;
+      if (written > 0) state.missedAbove = null;
       state.after = page.at(-1)?.id ?? after;
       if (page.length < PUSH_ITEMS_MAX) break;
     }
-    if (state.more) await this.#tellMore(run);
+    if (state.missedAbove !== null) await this.#tellMore(run, state.missedAbove);
   }
 
-  /** The slow reader's other devices settled what it missed: it gets the newest message once more, with `more`. */
-  async #tellMore(run: Run): Promise<void> {
+  /** The reader's other devices settled what it missed: it gets the newest message once more, with `more`. */
+  async #tellMore(run: Run, missedAbove: MessageId): Promise<void> {
     const { session, state, uid } = run;
     const { items } = await this.#deps.store.list(uid, { limit: 1 });
     const [newest] = items;
     if (!newest || !isCurrent(run)) return;
-    state.more = false;
+    state.missedAbove = null;
+    if (newest.id <= missedAbove) return;
     const { read: _read, ...item } = newest;
     session.data.seen.delete(item.id);
     this.#deps.delivery().replayItems(session, [item], true);

@@ -33,8 +33,8 @@ export interface ReplayState {
   again: boolean;
   /** Everything up to here is written; null: nothing yet. */
   after: MessageId | null;
-  /** The reader has still to be told that copies were left out. */
-  more: boolean;
+  /** The reader has still to be told that copies above this one were left out, which it may have to look for itself. */
+  missedAbove: MessageId | null;
   /** Above this one also what the user's other devices settled is read: this one may have missed its copy. Null: nothing was missed. */
   settledSince: MessageId | null;
 }
@@ -47,7 +47,7 @@ export function newReplayState(): ReplayState {
     overflowed: false,
     again: false,
     after: null,
-    more: false,
+    missedAbove: null,
     settledSince: null,
   };
 }

@@ -265,6 +265,23 @@ describe('a replay after a gap', () => {
     expect(session.connection.sent[0]?.body['more']).toBe(true);
   });
 
+  test('that began so long ago tells it without anything to bring too, unless nothing is that new', async () => {
+    const gap = { since: clock.now() - 600_000 };
+    const newest = (ms: number) => {
+      const item = { ...itemFor(UID, 0), id: firstIdOf(ms), read: true };
+      store.list = async () => ({ items: [item], next: null });
+      return item.id;
+    };
+    newest(gap.since - 10_000);
+    replays.startAfter(gap, session);
+    await settled();
+    expect(session.connection.sent).toEqual([]);
+    const id = newest(gap.since + 10_000);
+    replays.startAfter(gap, session);
+    await settled();
+    expect(session.connection.sent).toMatchObject([{ body: { more: true, items: [{ id }] } }]);
+  });
+
   test('that comes while a replay runs makes that one go back once more', async () => {
     store.pendingItems.push(...Array.from({ length: 120 }, (_, n) => itemFor(UID, n)));
     store.turnsPerRead = 2;
@@ -317,7 +334,7 @@ describe('a session that goes to another Worker', () => {
     expect(travelling).toEqual({
       after: idOf(49),
       held: [itemFor(UID, 500)],
-      more: false,
+      missedAbove: null,
       settledSince: null,
     });
     replays.goOn(there, travelling, null)();
@@ -331,7 +348,7 @@ describe('a session that goes to another Worker', () => {
     store.fault = new SpushError('STORE_UNAVAILABLE', 'away');
     replays.start(session, null);
     await vi.waitUntil(() => session.replay === null);
-    expect(travel().travelling).toEqual({ after: null, held: [], more: false, settledSince: null });
+    expect(travel().travelling).toEqual({ after: null, held: [], missedAbove: null, settledSince: null });
     replays.stop();
   });
 
@@ -342,7 +359,7 @@ describe('a session that goes to another Worker', () => {
     expect(travelling).toEqual({
       after: null,
       held: [],
-      more: false,
+      missedAbove: null,
       settledSince: firstIdOf(gap.since - 5000),
     });
     replays.goOn(there, travelling, null)();

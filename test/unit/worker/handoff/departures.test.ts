@@ -213,7 +213,7 @@ function makeDepartures(): Departures {
     delivery: { owedTo: () => owed },
     replays: {
       takeOut: (_session, gap) =>
-        gap && { after: null, held: [], more: false, settledSince: firstIdOf(gap.since) },
+        gap && { after: null, held: [], missedAbove: null, settledSince: firstIdOf(gap.since) },
     },
     gaps: { owes: () => gapOwed },
     links: {

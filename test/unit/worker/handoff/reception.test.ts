@@ -6,7 +6,7 @@ import { type Arrived, Reception } from '../../../../src/worker/handoff/receptio
 import type { Kept } from '../../../../src/worker/handoff/transit-box.js';
 import type { LiveSession } from '../../../../src/worker/sessions/live-session.js';
 import { fakeSession } from '../../../support/fake-connection.js';
-import { itemFor, loginOf } from '../../../support/messages.js';
+import { idOf, itemFor, loginOf } from '../../../support/messages.js';
 import { travelling } from '../../../support/moving-workers.js';
 
 const steps: string[] = [];
@@ -58,7 +58,7 @@ function serve(more: Parameters<typeof travelling>[1], kept: Kept): void {
 }
 
 test('one that arrives is registered, gets what came on the way, goes on with its replay, and then is read', () => {
-  const replay = { after: null, held: [itemFor(7, 1)], more: true, settledSince: null };
+  const replay = { after: null, held: [itemFor(7, 1)], missedAbove: idOf(3), settledSince: null };
   serve({ login: loginOf(7), owed: [itemFor(null, 1)], replay }, { ...NOTHING, events: [push] });
   expect(steps).toEqual([
     'its end is noticed',
@@ -75,7 +75,7 @@ test('one that arrives is registered, gets what came on the way, goes on with it
 
 test('reads the store again when news was lost on the way; what waited still waits', () => {
   const { id: after } = itemFor(7, 1);
-  const replay = { after, held: [itemFor(7, 2)], more: true, settledSince: null };
+  const replay = { after, held: [itemFor(7, 2)], missedAbove: idOf(3), settledSince: null };
   serve({ login: loginOf(7), replay }, { ...NOTHING, gap: GAP });
   serve({ login: loginOf(7) }, { ...NOTHING, gap: GAP });
   expect(wentOn).toEqual([
