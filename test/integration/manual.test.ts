@@ -255,20 +255,25 @@ describe('what is wrong', () => {
 });
 
 describe('a master that is suspended', () => {
-  test.each(
-    ASKING.filter((line) => line !== 'server stop -force'),
-  )('spush %s: no answer within 3 s', async (line) => {
-    const { pid } = await status();
-    process.kill(pid, 'SIGSTOP');
-    try {
-      const { exitCode, stderr } = await type(line);
-      expect(exitCode).toBe(4);
-      expect(stderr).toContain(`kill -CONT ${pid}`);
-    } finally {
-      process.kill(pid, 'SIGCONT');
-    }
+  let master: number;
+
+  beforeAll(async () => {
+    master = (await status()).pid;
+    process.kill(master, 'SIGSTOP');
   });
 
+  afterAll(() => void process.kill(master, 'SIGCONT'));
+
+  test.concurrent.each(
+    ASKING.filter((line) => line !== 'server stop -force'),
+  )('spush %s: no answer within 3 s', async (line) => {
+    const { exitCode, stderr } = await type(line);
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain(`kill -CONT ${master}`);
+  });
+});
+
+describe('a master that was suspended', () => {
   test('goes on as if nothing had been asked', async () => {
     expect((await processes()).map(({ state }) => state)).toEqual(
       ['spush.websocket.Master', ...CHILDREN].map(() => 'ready'),
