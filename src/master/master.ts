@@ -182,8 +182,8 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
       if (child.address !== null) listen = child.address;
       relays.onReady(child);
     },
-    onEnded: (child) => {
-      relays.onEnded(child);
+    onEnded: (child, end) => {
+      relays.onEnded(child, end);
       totals.ended(child);
     },
     onLastStats: (child, stats) => totals.learn(child, stats),

@@ -11,6 +11,7 @@ import { BusRelay } from './relay/bus-relay.js';
 import { NonceBook } from './relay/nonce-book.js';
 import { TaskRouter } from './relay/task-router.js';
 import type { Child, RelayHandlers } from './supervisor/child.js';
+import type { ChildEnd } from './supervisor/child-process.js';
 
 export interface RelaysDeps {
   readonly config: () => Config;
@@ -60,7 +61,9 @@ export class Relays {
     this.#permits.setLimits(permitLimits(config));
   }
 
-  onEnded(child: Child): void {
+  onEnded(child: Child, end: ChildEnd): void {
+    // What it answered a moment ago is stored, but it may not have told those who hold the sockets.
+    if (child.readySince !== null && diedOf(end)) this.#bus.lost(child);
     this.mover.ended(child);
     this.#bus.detach(child);
     this.#permits.detach(child);
@@ -102,6 +105,11 @@ export class Relays {
       },
     };
   }
+}
+
+/** It did not end by itself, in order. */
+function diedOf({ exitCode, signal }: ChildEnd): boolean {
+  return signal !== null || exitCode !== 0;
 }
 
 function permitLimits({ system }: Config): PermitLimits {

@@ -26,7 +26,9 @@ const USERS = 200;
 const SHORT: readonly FaultName[] = ['redis killed', 'black hole, one node', 'mariadb frozen', 'node killed'];
 const ROUND_MS = 70_000;
 /** The whole form holds a fault for a time by chance, long enough that readiness must have turned red; a frozen Redis for all of it. */
-const HOLD_MS = { least: 6000, most: 15_000 };
+const HOLD_MS = { least: 6000, most: 12_000, frozen: 15_000 };
+/** Of rounds without a fault some are enough. */
+const ROUNDS_OF_NOTHING = 5;
 
 const WORLDS = [
   { name: 'one Redis', open: openSingleWorld, faults: FAULT_NAMES.slice(0, 8) },
@@ -39,14 +41,19 @@ const rounds: FaultRound[] = [];
 
 function timesOf(fault: FaultName): FaultTimes {
   if (ROUNDS === 0) return { before: 1000, hold: 5000, after: 1500 };
-  const share = fault === 'redis frozen' ? 1 : random();
-  return { before: 2000, hold: HOLD_MS.least + share * (HOLD_MS.most - HOLD_MS.least), after: 2000 };
+  const { least, most, frozen } = HOLD_MS;
+  return {
+    before: 2000,
+    hold: fault === 'redis frozen' ? frozen : least + random() * (most - least),
+    after: 2000,
+  };
 }
 
 function plan(faults: readonly FaultName[]): FaultName[] {
   const wanted = faults.filter((name) => (ONLY === undefined ? true : name === ONLY));
   if (ROUNDS === 0) return ONLY === undefined ? wanted.filter((name) => SHORT.includes(name)) : wanted;
-  const all = wanted.flatMap((name) => Array.from({ length: ROUNDS }, () => name));
+  const roundsOf = (name: FaultName) => (name === 'nothing' ? Math.min(ROUNDS, ROUNDS_OF_NOTHING) : ROUNDS);
+  const all = wanted.flatMap((name) => Array.from({ length: roundsOf(name) }, () => name));
   for (let at = all.length - 1; at > 0; at -= 1) {
     const other = Math.floor(random() * (at + 1));
     [all[at], all[other]] = [all[other] as FaultName, all[at] as FaultName];

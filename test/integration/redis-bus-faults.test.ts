@@ -121,6 +121,37 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     await hole.close();
   });
 
+  it('is the only one to know of a process that died with its news: others miss it and have a gap, once', async () => {
+    const server = await OwnRedis.start();
+    const hole = await BlackHole.open(server.port);
+    const redis = redisConfig({ port: server.port });
+    const dying = await joinRedis({ ...redis, port: hole.port });
+    const [b, c] = [await joinRedis(redis), await joinRedis(redis)];
+    // Each says every two seconds that it is there.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const diedAt = Date.now();
+    hole.swallow();
+    dying.bus.publish(pushTo(7, 5));
+    for (const one of [b, c]) {
+      await until('the silence is noticed', () => one.gaps() > 0, 10_000);
+      expectGapsFrom(one, diedAt);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    expect([b.gaps(), c.gaps()]).toEqual([1, 1]);
+    await hole.close();
+  });
+
+  it('carries it to all when a process died whose node noticed', async () => {
+    const server = await OwnRedis.start();
+    const redis = redisConfig({ port: server.port });
+    const [sibling, other] = [await joinRedis(redis), await joinRedis(redis)];
+    const diedAt = Date.now();
+    sibling.bus.siblingDied();
+    expect(sibling.gaps()).toBe(1);
+    await until('the other one is told', () => other.gaps() === 1, 1000);
+    for (const one of [sibling, other]) expectGapsFrom(one, diedAt);
+  });
+
   it('swallows what it brings to the subscribed connection alone: found, as the probe does not come back', async () => {
     const server = await OwnRedis.start();
     const hole = await BlackHole.open(server.port);

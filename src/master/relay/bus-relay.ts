@@ -97,7 +97,7 @@ export class BusRelay {
     }
   }
 
-  /** Parcels of this process were dropped on the way here: everybody else may miss something. */
+  /** Parcels of this process were dropped on the way here, or it died with them: everybody else may miss something. */
   lost(from: BusMember): void {
     for (const port of this.#ports.values()) {
       if (port.member !== from && port.member.holdsSockets) port.member.peer.note('bus.gap', {});

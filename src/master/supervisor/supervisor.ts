@@ -44,7 +44,7 @@ export interface SupervisorOptions {
   /** It hears what is said to it from now on. */
   onConnected(child: Child): void;
   onReady(child: Child): void;
-  onEnded(child: Child): void;
+  onEnded(child: Child, end: ChildEnd): void;
   onLastStats(child: Child, stats: ChildStats): void;
   /** What a stopping child waits for. */
   onWaiting(child: Child, what: string): void;
@@ -256,7 +256,7 @@ export class Supervisor {
     generators.giveBack(child.generator);
     const { exitCode, signal } = end;
     log.info('child.ended', { child: child.name, childPid: child.pid, exitCode, signal, how: endText(end) });
-    onEnded(child);
+    onEnded(child, end);
     if (this.#firstStart) {
       this.#firstStart.reject(startFailure(child, end));
       this.#firstStart = null;

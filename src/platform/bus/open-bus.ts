@@ -27,8 +27,9 @@ export interface OpenBusDeps {
 
 export interface OpenedBus {
   readonly bus: Bus & { readonly counts: BusCounts };
-  /** The master's notes `bus` and `bus.gap`, which come in PUSHENV 0 only. */
+  /** The master's note `bus`, which comes in PUSHENV 0 only. */
   readonly receive: (texts: readonly string[]) => void;
+  /** The master's note `bus.gap`: news of another process of this node was lost. */
   readonly gap: () => void;
   /** So many messages of other processes were refused, by reason; null: this bus trusts its sender, the master. */
   readonly refused: Readonly<Record<string, number>> | null;
@@ -66,5 +67,11 @@ export async function openBus(config: Config, deps: OpenBusDeps): Promise<Opened
   );
   const all = new RedisNonces(bus, clock);
   const { refused } = bus.counts;
-  return { bus, receive() {}, gap() {}, refused, nonces: (own) => claimOnce(own, all, { log, clock }) };
+  return {
+    bus,
+    receive() {},
+    gap: () => bus.siblingDied(),
+    refused,
+    nonces: (own) => claimOnce(own, all, { log, clock }),
+  };
 }

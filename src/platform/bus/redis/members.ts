@@ -1,11 +1,13 @@
 /**
- * Which processes there are, on all nodes, so that one that does not answer can be named. Each says every two seconds
- * that it is here; after ten seconds of silence it is forgotten, unless we are the ones who hear nothing.
+ * Which processes there are, on all nodes, so that one that does not answer can be named, and so that the end of one that
+ * took news with it is noticed. Each says every two seconds that it is here; after six seconds of silence it may have
+ * died, after ten it is forgotten, unless we are the ones who hear nothing.
  */
 import type { Clock } from '../../../shared/base/clock.js';
 import { type BusIdentity, nodeOf, nodeTitle } from '../bus-identity.js';
 
 export const HERE_EVERY_MS = 2000;
+export const SILENT_AFTER_MS = 6000;
 export const FORGET_AFTER_MS = 10_000;
 /** Far more processes than any site has. */
 const MEMBERS_MAX = 10_000;
@@ -15,9 +17,15 @@ export interface Member extends BusIdentity {
   readonly holds: boolean;
 }
 
+interface Entry {
+  readonly member: Member;
+  at: number;
+  silent: boolean;
+}
+
 export class Members {
   readonly #clock: Clock;
-  readonly #byNode = new Map<string, { readonly member: Member; at: number }>();
+  readonly #byNode = new Map<string, Entry>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,7 +35,7 @@ export class Members {
   here(member: Member): boolean {
     const known = this.#byNode.has(member.node);
     if (!known && this.#byNode.size >= MEMBERS_MAX) return false;
-    this.#byNode.set(member.node, { member, at: this.#clock.now() });
+    this.#byNode.set(member.node, { member, at: this.#clock.now(), silent: false });
     return !known;
   }
 
@@ -44,6 +52,16 @@ export class Members {
   forget(): void {
     const now = this.#clock.now();
     for (const [node, { at }] of this.#byNode) if (now - at > FORGET_AFTER_MS) this.#byNode.delete(node);
+  }
+
+  /** Those that have become silent since this was asked last, and when each was heard of last (Unix ms). */
+  newlySilent(): { readonly member: Member; readonly at: number }[] {
+    const now = this.#clock.now();
+    const found = [...this.#byNode.values()].filter(
+      ({ at, silent }) => !silent && now - at > SILENT_AFTER_MS,
+    );
+    for (const entry of found) entry.silent = true;
+    return found;
   }
 
   holding(): Member[] {

@@ -46,6 +46,8 @@ import { startFault } from './start-fault.js';
 /** Longer than it takes to find that a server is silent, so that a lost connection is not taken for a slow one. */
 const FOLLOW_DEADLINE_MS = 5000;
 const CLOSE_DEADLINE_MS = 500;
+/** What a living process has published is out of it sooner than this. */
+const UNSENT_MS_MAX = 5000;
 /** Others are told at most this often that they miss something: each of them reads its store then. */
 const LOST_EVERY_MS = 3000;
 /** Stands among the silent ones when other nodes could not be asked at all. */
@@ -246,6 +248,14 @@ export class RedisBus implements Bus {
     this.#followed.clear();
   }
 
+  /** A process of this node has died, with news that it may not have got out: everybody looks into the store. */
+  siblingDied(): void {
+    const since = this.#options.clock.now() - UNSENT_MS_MAX;
+    this.#lostSince = Math.min(this.#lostSince ?? since, since);
+    this.#tellLost();
+    this.#gap(since);
+  }
+
   /** For commands on a key beside the news; null while its server is not reached. */
   linkFor(key: string): RedisLink | null {
     return this.#map.holding(key)?.link ?? null;
@@ -337,7 +347,7 @@ export class RedisBus implements Bus {
   #gap(since: number | null): void {
     if (this.#closed) return;
     this.counts.gaps += 1;
-    this.#log.warn('bus.gap');
+    this.#log.warn('bus.gap', { since });
     this.#listener?.onGap(since);
   }
 
@@ -495,7 +505,7 @@ export class RedisBus implements Bus {
   #announce(): void {
     this.#announceNow();
     this.#hereTimer = setInterval(() => {
-      if (this.healthy) this.#members.forget();
+      if (this.healthy) this.#missSilent();
       this.#announceNow();
     }, HERE_EVERY_MS);
   }
@@ -503,6 +513,17 @@ export class RedisBus implements Bus {
   #announceNow(): void {
     if (!this.#map.of(this.#channels.all)?.up) return;
     this.#say(this.#channels.all, { t: 'here', holds: this.#options.answer !== undefined });
+  }
+
+  /** A process that ended without a word may have had news that it did not get out, of messages that were answered. */
+  #missSilent(): void {
+    const silent = this.#members.newlySilent();
+    this.#members.forget();
+    if (silent.length === 0) return;
+    this.#log.warn('bus.silent', {
+      processes: silent.map(({ member }) => memberName(member)).join(', '),
+    });
+    this.#gap(Math.min(...silent.map(({ at }) => at)));
   }
 
   /** Somebody is new and does not know us yet. */

@@ -10,7 +10,7 @@ import { AskDesk } from '../../../../../src/platform/bus/redis/ask-desk.js';
 import { parseBusMessage } from '../../../../../src/platform/bus/redis/bus-message.js';
 import { Channels } from '../../../../../src/platform/bus/redis/channels.js';
 import { keySlot } from '../../../../../src/platform/bus/redis/key-slot.js';
-import { FORGET_AFTER_MS, Members } from '../../../../../src/platform/bus/redis/members.js';
+import { FORGET_AFTER_MS, Members, SILENT_AFTER_MS } from '../../../../../src/platform/bus/redis/members.js';
 import { NameTwins } from '../../../../../src/platform/bus/redis/name-twins.js';
 import { addressText, parseAddress } from '../../../../../src/platform/bus/redis/redis-link.js';
 import { claimOnce } from '../../../../../src/platform/bus/redis/redis-nonces.js';
@@ -179,6 +179,28 @@ describe('members', () => {
     clock.advance(FORGET_AFTER_MS + 1);
     members.forget();
     expect(members.holding()).toHaveLength(0);
+  });
+
+  it('that are silent are told once, with when they were heard of last, until they are heard of again', () => {
+    const clock = new FakeClock();
+    const members = new Members(clock);
+    const a = { node: 'a', process: 'p', holds: true };
+    members.here(a);
+    const at = clock.now();
+    clock.advance(SILENT_AFTER_MS);
+    members.here({ ...a, node: 'b' });
+    expect(members.newlySilent()).toEqual([]);
+    clock.advance(1);
+    expect(members.newlySilent()).toMatchObject([{ member: a, at }]);
+    expect(members.newlySilent()).toEqual([]);
+    members.here(a);
+    clock.advance(SILENT_AFTER_MS + 1);
+    expect(members.newlySilent().map(({ member }) => member.node)).toEqual(['a', 'b']);
+    members.gone('b');
+    members.here(a);
+    members.excuse();
+    clock.advance(SILENT_AFTER_MS);
+    expect(members.newlySilent()).toEqual([]);
   });
 
   it('that say good-bye are forgotten at once', () => {
