@@ -12,10 +12,10 @@ import { errorText, SpushError } from '../../shared/base/errors.js';
 import { type BusEvent, busEventSchema, busEventUid } from '../../shared/protocol/bus-events.js';
 import type { BusParcel, ToChild, ToMaster } from '../../shared/protocol/ipc.js';
 import type { Answers, QuestionName, Questions } from '../../shared/protocol/questions.js';
-import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
 import type { Log } from '../log/log.js';
 import type { Peer } from '../rpc/peer.js';
 import type { Bus, BusListener } from './bus.js';
+import { eventPieces } from './event-pieces.js';
 import { OwnEvents } from './own-events.js';
 
 /** Parcels that may be on their way to a master that does not read; above it they are dropped. Characters, about bytes. */
@@ -65,12 +65,10 @@ export class LocalBus implements Bus {
 
   publish(event: BusEvent): void {
     if (this.#closed) return;
-    if (event.t === 'push' && event.items.length > PUSH_ITEMS_MAX) {
-      for (let from = 0; from < event.items.length; from += PUSH_ITEMS_MAX) {
-        this.publish({ ...event, items: event.items.slice(from, from + PUSH_ITEMS_MAX) });
-      }
-      return;
-    }
+    for (const piece of eventPieces(event)) this.#publishOne(piece);
+  }
+
+  #publishOne(event: BusEvent): void {
     this.counts.published += 1;
     const to = busEventUid(event);
     if (this.#listener && (to === null || this.#followed.has(to))) this.#ownEvents.put(event);

@@ -1,7 +1,9 @@
 /** What every store asks of the arguments of a call, whatever its tables look like: wrong ones are our own bug. */
 import { assert } from '../../shared/base/assert.js';
 import { KINDS, type Kind } from '../../shared/domain/kind.js';
+import { ID_ZERO, type MessageId } from '../../shared/domain/message-id.js';
 import { KIND_NUMBER } from './kind-number.js';
+import type { PendingQuery } from './message-store.js';
 
 /** All kinds, or the one that was asked for. */
 export function kindNumbers(kind: Kind | undefined): number[] {
@@ -20,4 +22,30 @@ export function assertTime(at: number): number {
 export function assertLimit(limit: number): number {
   assert(Number.isSafeInteger(limit) && limit > 0, `limit ${limit} is not a positive whole number`);
   return limit;
+}
+
+/** `pending` of some users, with everything that was not said filled in. */
+export interface PendingArgs {
+  readonly uids: readonly number[];
+  readonly after: MessageId;
+  /** Kind numbers asked for. */
+  readonly kinds: readonly number[];
+  readonly notSentSince: number;
+  readonly settledSince: MessageId | null;
+  readonly limit: number;
+  /** Unix ms. */
+  readonly now: number;
+}
+
+export function pendingArgs(uids: readonly number[], query: PendingQuery, now: number): PendingArgs {
+  for (const uid of uids) assertUser(uid);
+  return {
+    uids: [...new Set(uids)],
+    after: query.after ?? ID_ZERO,
+    kinds: kindNumbers(query.kind),
+    notSentSince: query.notSentSince ?? Number.MAX_SAFE_INTEGER,
+    settledSince: query.settledSince ?? null,
+    limit: assertLimit(query.limit),
+    now,
+  };
 }

@@ -21,12 +21,12 @@ import {
   type Questions,
   questionSchemas,
 } from '../../../shared/protocol/questions.js';
-import { PUSH_ITEMS_MAX } from '../../../shared/protocol/ws-frames.js';
 import type { RedisConfig } from '../../config/config-schema.js';
 import type { Log } from '../../log/log.js';
 import { seldomLog } from '../../log/seldom-log.js';
 import type { Bus, BusListener } from '../bus.js';
 import { type BusIdentity, nodeOf } from '../bus-identity.js';
+import { eventPieces } from '../event-pieces.js';
 import type { BusCounts } from '../local-bus.js';
 import { OwnEvents } from '../own-events.js';
 import { AskDesk } from './ask-desk.js';
@@ -175,12 +175,10 @@ export class RedisBus implements Bus {
 
   publish(event: BusEvent): void {
     if (this.#closed) return;
-    if (event.t === 'push' && event.items.length > PUSH_ITEMS_MAX) {
-      for (let from = 0; from < event.items.length; from += PUSH_ITEMS_MAX) {
-        this.publish({ ...event, items: event.items.slice(from, from + PUSH_ITEMS_MAX) });
-      }
-      return;
-    }
+    for (const piece of eventPieces(event)) this.#publishOne(piece);
+  }
+
+  #publishOne(event: BusEvent): void {
     this.counts.published += 1;
     const to = busEventUid(event);
     if (this.#listener && (to === null || this.#followed.has(to))) this.#ownEvents.put(event);

@@ -17,15 +17,10 @@ import type {
   ReadMark,
   UnreadCounts,
 } from '../../../shared/domain/message.js';
-import {
-  ID_ZERO,
-  isMessageId,
-  type MessageId,
-  type MessageIdSource,
-} from '../../../shared/domain/message-id.js';
+import { isMessageId, type MessageId, type MessageIdSource } from '../../../shared/domain/message-id.js';
 import type { Log } from '../../log/log.js';
 import { type AcceptAnswer, decodeAccepted, encodeAccept } from '../accept-runs.js';
-import { assertLimit, assertTime, assertUser, kindNumbers } from '../call-arguments.js';
+import { assertLimit, assertTime, assertUser, kindNumbers, pendingArgs } from '../call-arguments.js';
 import { weightOf, weightOfRows } from '../call-weight.js';
 import { KIND_NUMBER } from '../kind-number.js';
 import type {
@@ -108,16 +103,7 @@ export class LibsqlStore implements MessageStore {
   }
 
   async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
-    for (const uid of uids) assertUser(uid);
-    const { users, items } = await this.#call('pending', {
-      uids: [...new Set(uids)],
-      after: query.after ?? ID_ZERO,
-      kinds: kindNumbers(query.kind),
-      notSentSince: query.notSentSince ?? Number.MAX_SAFE_INTEGER,
-      settledSince: query.settledSince ?? null,
-      limit: assertLimit(query.limit),
-      now: this.#clock.now(),
-    });
+    const { users, items } = await this.#call('pending', pendingArgs(uids, query, this.#clock.now()));
     const all = decodeItems(items);
     const found = new Map<number, MessageItem[]>();
     let from = 0;

@@ -8,19 +8,9 @@ import type { ErrorCode } from '../../../shared/base/errors.js';
 import type { MessageStatus, UnreadCounts } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import type { AcceptAnswer, AcceptArgs } from '../accept-runs.js';
+import type { PendingArgs } from '../call-arguments.js';
 import type { SpilledMessage, SpilledReceipt } from '../spill/spill-target.js';
 import type { ItemRows } from './item-rows.js';
-
-export interface PendingArgs {
-  readonly uids: readonly number[];
-  readonly after: MessageId;
-  /** Kind numbers asked for. */
-  readonly kinds: readonly number[];
-  readonly notSentSince: number;
-  readonly settledSince: MessageId | null;
-  readonly limit: number;
-  readonly now: number;
-}
 
 export interface PendingAnswer {
   /** Whose the rows are, in their order. */

@@ -18,14 +18,9 @@ import type {
   ReadMark,
   UnreadCounts,
 } from '../../../shared/domain/message.js';
-import {
-  ID_ZERO,
-  isMessageId,
-  type MessageId,
-  type MessageIdSource,
-} from '../../../shared/domain/message-id.js';
+import { isMessageId, type MessageId, type MessageIdSource } from '../../../shared/domain/message-id.js';
 import type { Log } from '../../log/log.js';
-import { assertLimit, assertTime, assertUser, kindNumbers } from '../call-arguments.js';
+import { assertLimit, assertTime, assertUser, kindNumbers, pendingArgs } from '../call-arguments.js';
 import { weightOf, weightOfRows } from '../call-weight.js';
 import { KIND_NUMBER } from '../kind-number.js';
 import type { Accepted, ListedItem, ListQuery, PendingQuery, SentMark } from '../message-store.js';
@@ -177,16 +172,7 @@ class MysqlStore implements SpillTarget {
   }
 
   async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
-    for (const uid of uids) assertUser(uid);
-    const args = {
-      uids: [...new Set(uids)],
-      after: query.after ?? ID_ZERO,
-      kinds: kindNumbers(query.kind),
-      notSentSince: query.notSentSince ?? Number.MAX_SAFE_INTEGER,
-      settledSince: query.settledSince ?? null,
-      limit: assertLimit(query.limit),
-      now: this.#clock.now(),
-    };
+    const args = pendingArgs(uids, query, this.#clock.now());
     return this.#read((session) => pendingOf(session, args));
   }
 

@@ -7,7 +7,7 @@
  */
 import { sql } from 'kysely';
 import type { MessageItem } from '../../../shared/domain/message.js';
-import type { MessageId } from '../../../shared/domain/message-id.js';
+import type { PendingArgs } from '../call-arguments.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import { OPEN, SETTLED } from './accept.js';
 import type { Session } from './connections.js';
@@ -20,16 +20,6 @@ const RANGES = 64;
 const PAIRS = 4_000;
 /** Of these, so many notices at most. */
 const NOTICES = 100;
-
-export interface PendingArgs {
-  readonly uids: readonly number[];
-  readonly after: MessageId;
-  readonly kinds: readonly number[];
-  readonly notSentSince: number;
-  readonly settledSince: MessageId | null;
-  readonly limit: number;
-  readonly now: number;
-}
 
 export async function pendingOf(session: Session, args: PendingArgs): Promise<Map<number, MessageItem[]>> {
   const { uids, kinds, limit } = args;

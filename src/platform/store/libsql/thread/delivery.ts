@@ -1,8 +1,9 @@
 /** What delivery asks and tells: what is still to be delivered, what was written to sockets, what clients acknowledged. */
 import type { MessageId } from '../../../../shared/domain/message-id.js';
+import type { PendingArgs } from '../../call-arguments.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../../kind-number.js';
 import { ItemRowsBuilder } from '../item-rows.js';
-import type { AckArgs, MarkSentArgs, PendingAnswer, PendingArgs } from '../store-calls.js';
+import type { AckArgs, MarkSentArgs, PendingAnswer } from '../store-calls.js';
 import type { Database } from './database.js';
 
 /** id, kind, uid, created_at, body_id, body.text */
