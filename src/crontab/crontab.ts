@@ -1,9 +1,10 @@
 /** The CrontabScheduler: fires jobs, which run as tasks in TaskWorkers. It opens nothing and holds no sockets. */
+
+import { systemClock } from '../platform/clock/system-clock.js';
 import { loadHooks } from '../platform/config/bootstrap-hooks.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
 import { childStats } from '../platform/rpc/child-stats.js';
-import { systemClock } from '../shared/base/clock.js';
 import { changeJob } from './change-job.js';
 import { Housekeeping } from './housekeeping.js';
 import { ownJobs } from './jobs/own-jobs.js';

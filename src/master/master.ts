@@ -7,6 +7,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { newNodeRun } from '../platform/bus/bus-identity.js';
+import { systemClock } from '../platform/clock/system-clock.js';
 import { makeFolders } from '../platform/config/config-paths.js';
 import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
@@ -16,7 +17,6 @@ import { type OpenLog, openLog } from '../platform/log/log.js';
 import type { Notifier, Vitals } from '../platform/notify/notifier.js';
 import { createNotifier } from '../platform/notify/systemd-notifier.js';
 import { exitOnFault } from '../platform/rpc/exit-on-fault.js';
-import { systemClock } from '../shared/base/clock.js';
 import { EXIT, SpushError } from '../shared/base/errors.js';
 import { masterTitle } from '../shared/domain/role.js';
 import { assembleHandlers } from './control/assemble-handlers.js';

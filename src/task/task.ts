@@ -1,12 +1,12 @@
 /** The TaskWorker: slow or heavy work, so that no socket waits for it. Makes the concrete things; the tasks get interfaces. */
 import { newBusIdentity } from '../platform/bus/bus-identity.js';
 import { openBus } from '../platform/bus/open-bus.js';
+import { systemClock } from '../platform/clock/system-clock.js';
 import { loadHooks } from '../platform/config/bootstrap-hooks.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
 import { childStats } from '../platform/rpc/child-stats.js';
 import { openStore } from '../platform/store/open-store.js';
-import { systemClock } from '../shared/base/clock.js';
 import { createMessageIdSource } from '../shared/domain/message-id.js';
 import { endStuckProcess } from './end-stuck-process.js';
 import { ownTasks } from './own-tasks.js';

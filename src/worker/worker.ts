@@ -11,6 +11,7 @@ import {
 import { createVerifier, verifierConcurrency } from '../platform/auth/create-verifier.js';
 import { newBusIdentity } from '../platform/bus/bus-identity.js';
 import { openBus } from '../platform/bus/open-bus.js';
+import { systemClock } from '../platform/clock/system-clock.js';
 import type { SystemConfig } from '../platform/config/config-schema.js';
 import { packageVersion } from '../platform/config/package-version.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
@@ -23,7 +24,6 @@ import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/
 import { childStats } from '../platform/rpc/child-stats.js';
 import { openStore } from '../platform/store/open-store.js';
 import type { SpillHooks } from '../platform/store/spill/spilling-store.js';
-import { systemClock } from '../shared/base/clock.js';
 import { errorText } from '../shared/base/errors.js';
 import { createMessageIdSource } from '../shared/domain/message-id.js';
 import { createApi } from './api/api.js';

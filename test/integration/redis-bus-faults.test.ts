@@ -9,7 +9,7 @@ import { Channels } from '../../src/platform/bus/redis/channels.js';
 import { Envelopes } from '../../src/platform/bus/redis/envelope.js';
 import { keySlot } from '../../src/platform/bus/redis/key-slot.js';
 import { claimOnce, RedisNonces } from '../../src/platform/bus/redis/redis-nonces.js';
-import { systemClock } from '../../src/shared/base/clock.js';
+import { systemClock } from '../../src/platform/clock/system-clock.js';
 import { marksOf, pushTo } from '../contract/bus-contract.js';
 import { BlackHole } from '../support/black-hole.js';
 import { freePort } from '../support/daemon.js';

@@ -1,8 +1,8 @@
 /** What the spill promises over a server that is killed, frozen, or lost in the middle of a commit. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/platform/clock/system-clock.js';
 import { silentLog } from '../../src/platform/log/log.js';
 import { Mover } from '../../src/platform/store/spill/mover.js';
-import { systemClock } from '../../src/shared/base/clock.js';
 import type { NewMessage } from '../../src/shared/domain/message.js';
 import { createMessageIdSource, type MessageId } from '../../src/shared/domain/message-id.js';
 import { type MariadbAccess, mariadbProgram, OwnMariadb } from '../support/own-mariadb.js';

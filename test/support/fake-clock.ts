@@ -1,8 +1,9 @@
-import type { Clock } from '../../src/shared/base/clock.js';
+import { type Clock, type Moment, momentOf } from '../../src/shared/base/clock.js';
 
-/** A clock that stands still until it is told. */
+/** A clock that stands still until it is told; its two readings have nothing in common, as in life. */
 export class FakeClock implements Clock {
   #now: number;
+  #momentMs = 1_000_000;
 
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#now = now;
@@ -12,7 +13,18 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
+  moment(): Moment {
+    return momentOf(this.#momentMs);
+  }
+
+  /** Time passes. */
   advance(ms: number): void {
+    this.#now += ms;
+    this.#momentMs += ms;
+  }
+
+  /** Somebody sets the wall clock, forward or back; no time passes. */
+  step(ms: number): void {
     this.#now += ms;
   }
 }

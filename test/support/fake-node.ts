@@ -7,6 +7,7 @@ import { Replacer } from '../../src/master/supervisor/replace.js';
 import type { Slot } from '../../src/master/supervisor/slot.js';
 import { Supervisor } from '../../src/master/supervisor/supervisor.js';
 import { WorkerCount } from '../../src/master/supervisor/worker-count.js';
+import { systemClock } from '../../src/platform/clock/system-clock.js';
 import type { SpawnedRole } from '../../src/shared/domain/role.js';
 import { turns } from './deferred.js';
 import { type FakeChild, FakeSpawner } from './fake-spawn.js';
@@ -42,7 +43,7 @@ export const NO_RELAYS: RelayHandlers = {
 export class FakeNode {
   readonly spawner = new FakeSpawner();
   readonly log = recordedLog();
-  readonly clock = { now: () => Date.now() };
+  readonly clock = systemClock;
   readonly replacing = new OneAtATime();
   readonly configuring = new OneAtATime();
   readonly left: string[] = [];

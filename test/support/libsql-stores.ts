@@ -2,10 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../src/platform/clock/system-clock.js';
 import { silentLog } from '../../src/platform/log/log.js';
 import { type LibsqlStoreOptions, openLibsqlStore } from '../../src/platform/store/libsql/libsql-store.js';
 import type { MessageStore } from '../../src/platform/store/message-store.js';
-import { type Clock, systemClock } from '../../src/shared/base/clock.js';
+import type { Clock } from '../../src/shared/base/clock.js';
 import { createMessageIdSource } from '../../src/shared/domain/message-id.js';
 
 export class LibsqlStores {

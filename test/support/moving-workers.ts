@@ -2,6 +2,7 @@
 import { Mover } from '../../src/master/handoff/mover.js';
 import { PermitDesk } from '../../src/master/permits/permit-desk.js';
 import { Child, type RelayHandlers } from '../../src/master/supervisor/child.js';
+import { systemClock } from '../../src/platform/clock/system-clock.js';
 import type { SentHandle } from '../../src/platform/rpc/peer.js';
 import type { LeaveResult, TravellingSession } from '../../src/shared/protocol/handoff.js';
 import { type Deferred, deferred, turns } from './deferred.js';
@@ -44,7 +45,7 @@ export class MovingWorkers {
   readonly progress: { text: string; detail: unknown }[] = [];
 
   constructor() {
-    this.mover = new Mover({ permits: this.permits, clock: { now: () => Date.now() }, log: this.log });
+    this.mover = new Mover({ permits: this.permits, clock: systemClock, log: this.log });
   }
 
   /** A ready Worker: follows what it is told to expect, and leaves when `answer` is called. */

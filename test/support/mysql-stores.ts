@@ -1,8 +1,10 @@
 /** Stores on a database of their own, for tests; everything is closed by `close`, the server goes with its owner. */
+
+import { systemClock } from '../../src/platform/clock/system-clock.js';
 import { silentLog } from '../../src/platform/log/log.js';
 import type { MessageStore } from '../../src/platform/store/message-store.js';
 import { type MysqlStoreOptions, openMysqlStore } from '../../src/platform/store/mysql/mysql-store.js';
-import { type Clock, systemClock } from '../../src/shared/base/clock.js';
+import type { Clock } from '../../src/shared/base/clock.js';
 import { createMessageIdSource } from '../../src/shared/domain/message-id.js';
 import type { MariadbAccess, OwnMariadb } from './own-mariadb.js';
 

@@ -5,9 +5,9 @@
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../dist/platform/clock/system-clock.js';
 import { silentLog } from '../../dist/platform/log/log.js';
 import { openMysqlStore } from '../../dist/platform/store/mysql/mysql-store.js';
-import { systemClock } from '../../dist/shared/base/clock.js';
 import { createMessageIdSource } from '../../dist/shared/domain/message-id.js';
 
 const [access, name, generator] = process.argv.slice(2);

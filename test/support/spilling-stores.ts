@@ -1,12 +1,13 @@
 /** MySQL stores that spill into one file, as the processes of a node do; for tests. */
 import path from 'node:path';
+import { systemClock } from '../../src/platform/clock/system-clock.js';
 import { silentLog } from '../../src/platform/log/log.js';
 import { openSpillFile } from '../../src/platform/store/libsql/libsql-spill.js';
 import { type MysqlStoreOptions, openMysqlStore } from '../../src/platform/store/mysql/mysql-store.js';
 import type { SpillFile } from '../../src/platform/store/spill/spill-file.js';
 import type { SpillTarget } from '../../src/platform/store/spill/spill-target.js';
 import { type SpillHooks, SpillingStore } from '../../src/platform/store/spill/spilling-store.js';
-import { type Clock, systemClock } from '../../src/shared/base/clock.js';
+import type { Clock } from '../../src/shared/base/clock.js';
 import type { MessageItem } from '../../src/shared/domain/message.js';
 import { createMessageIdSource, type MessageIdSource } from '../../src/shared/domain/message-id.js';
 import type { MariadbAccess } from './own-mariadb.js';

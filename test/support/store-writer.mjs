@@ -4,9 +4,9 @@
  * With LINES it ends itself after so many, in the middle of its work, with exit code 3.
  */
 import { writeSync } from 'node:fs';
+import { systemClock } from '../../dist/platform/clock/system-clock.js';
 import { silentLog } from '../../dist/platform/log/log.js';
 import { openLibsqlStore } from '../../dist/platform/store/libsql/libsql-store.js';
-import { systemClock } from '../../dist/shared/base/clock.js';
 import { createMessageIdSource } from '../../dist/shared/domain/message-id.js';
 
 const [file, generator, linesMax = Number.POSITIVE_INFINITY] = process.argv.slice(2);

@@ -54,7 +54,7 @@ export interface MessageIdSource {
  * Strictly rising ids. When one millisecond's 4,096 are used up, or the clock steps back, the source goes on from the
  * last time it used; it never repeats and never waits.
  */
-export function createMessageIdSource(generator: number, clock: Clock): MessageIdSource {
+export function createMessageIdSource(generator: number, clock: Pick<Clock, 'now'>): MessageIdSource {
   assert(
     Number.isInteger(generator) && generator >= 0 && generator <= GENERATOR_MAX,
     `generator ${generator} is not in 0..${GENERATOR_MAX}`,

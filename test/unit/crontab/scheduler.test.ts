@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type JobRecords, NEVER_RAN } from '../../../src/crontab/job-record.js';
 import { sweepJobs } from '../../../src/crontab/jobs/sweep-jobs.js';
 import { type Job, Scheduler } from '../../../src/crontab/scheduler.js';
+import { systemClock } from '../../../src/platform/clock/system-clock.js';
 import { SpushError } from '../../../src/shared/base/errors.js';
 import { type Deferred, deferred } from '../../support/deferred.js';
 import { recordedLog } from '../../support/recorded-log.js';
@@ -41,7 +42,7 @@ function setUp(options: SetUp = {}) {
         kept.push(records);
       }),
     timeZone: options.timeZone === undefined ? 'UTC' : options.timeZone,
-    clock: { now: () => Date.now() },
+    clock: systemClock,
     log,
   });
   return { scheduler, runs, log, kept, row: () => scheduler.rows()[0] };

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Child } from '../../../../src/master/supervisor/child.js';
 import { Generators } from '../../../../src/master/supervisor/generators.js';
 import { READY_DEADLINE_MS, Supervisor } from '../../../../src/master/supervisor/supervisor.js';
+import { systemClock } from '../../../../src/platform/clock/system-clock.js';
 import type { SpawnedRole } from '../../../../src/shared/domain/role.js';
 import { turns } from '../../../support/deferred.js';
 import { NO_RELAYS } from '../../../support/fake-node.js';
@@ -20,7 +21,7 @@ function setUp(counts: Partial<Record<SpawnedRole, number>> = {}) {
     counts: { worker: 2, task: 1, crontab: 1, ...counts },
     spawn: spawner.spawn,
     generators: new Generators(() => 0),
-    clock: { now: () => Date.now() },
+    clock: systemClock,
     log,
     initConfig: () => ({ some: 'config' }),
     handlersOf: () => NO_RELAYS,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CallQueue } from '../../../../src/platform/auth/call-queue.js';
-import { systemClock } from '../../../../src/shared/base/clock.js';
+import { systemClock } from '../../../../src/platform/clock/system-clock.js';
 
 let turnedAway: number;
 let places: number;

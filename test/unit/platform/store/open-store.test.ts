@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { systemClock } from '../../../../src/platform/clock/system-clock.js';
 import { silentLog } from '../../../../src/platform/log/log.js';
 import { openStore } from '../../../../src/platform/store/open-store.js';
-import { systemClock } from '../../../../src/shared/base/clock.js';
 import { createMessageIdSource } from '../../../../src/shared/domain/message-id.js';
 import { freePort } from '../../../support/daemon.js';
 import { testConfig } from '../../../support/test-config.js';

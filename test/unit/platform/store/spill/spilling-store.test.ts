@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../../../../src/platform/clock/system-clock.js';
 import { silentLog } from '../../../../../src/platform/log/log.js';
 import type { SpillFile } from '../../../../../src/platform/store/spill/spill-file.js';
 import type { SpillTarget } from '../../../../../src/platform/store/spill/spill-target.js';
 import { SpillingStore } from '../../../../../src/platform/store/spill/spilling-store.js';
-import { systemClock } from '../../../../../src/shared/base/clock.js';
 import { type ErrorCode, SpushError } from '../../../../../src/shared/base/errors.js';
 import type { NewMessage } from '../../../../../src/shared/domain/message.js';
 import { messageIdFrom } from '../../../../../src/shared/domain/message-id.js';
