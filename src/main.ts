@@ -4,6 +4,7 @@
  * Roles are loaded one by one: no process reads the code of another.
  */
 import { Console } from 'node:console';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { PATIENCE } from './cli/action.js';
 import { PersonAtTerminal } from './cli/person.js';
@@ -32,11 +33,11 @@ async function runChild(role: string | undefined): Promise<void> {
 async function startChild(role: string | undefined): Promise<number> {
   switch (role) {
     case 'worker':
-      return (await import('./worker/worker.js')).runWorker();
+      return load<typeof import('./worker/worker.js')>('./worker/worker.js').runWorker();
     case 'task':
-      return (await import('./task/task.js')).runTask();
+      return load<typeof import('./task/task.js')>('./task/task.js').runTask();
     case 'crontab':
-      return (await import('./crontab/crontab.js')).runCrontab();
+      return load<typeof import('./crontab/crontab.js')>('./crontab/crontab.js').runCrontab();
     default:
       throw new Error(`no process has the role ${role}`);
   }
@@ -122,9 +123,17 @@ async function runCommandLine(): Promise<void> {
 }
 
 async function runMaster(options: RunMasterOptions): Promise<number> {
-  return (await import('./master/master.js')).runMaster(options, {
+  return load<typeof import('./master/master.js')>('./master/master.js').runMaster(options, {
     serviceManager: readServiceManager(process.env, process.pid),
   });
+}
+
+/**
+ * One file after the other. `import()` opens all files of a role at once, more than 256, and then a process that may not
+ * have so many open cannot start.
+ */
+function load<Module>(file: string): Module {
+  return createRequire(import.meta.url)(file) as Module;
 }
 
 /** Lets what is written be written; a handle that was forgotten must not keep the process for ever. */

@@ -47,7 +47,6 @@ async function startCrontab({ config, current, log, peer }: ChildContext): Promi
   scheduler.start();
   housekeeping.start();
   return {
-    address: null,
     handlers: {
       calls: {
         stats: () => childStats({}),

@@ -13,12 +13,15 @@ import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
 import { removeInstance, writeInstance } from '../platform/instance/instance-file.js';
 import type { RunMasterOptions } from '../platform/instance/run-master.js';
+import { assertEnoughDescriptors, descriptorLimit, masterRoom } from '../platform/limits/descriptors.js';
 import { type OpenLog, openLog } from '../platform/log/log.js';
 import type { Notifier, Vitals } from '../platform/notify/notifier.js';
 import { createNotifier } from '../platform/notify/systemd-notifier.js';
 import { exitOnFault } from '../platform/rpc/exit-on-fault.js';
 import { EXIT, SpushError } from '../shared/base/errors.js';
 import { masterTitle } from '../shared/domain/role.js';
+import { DoorCheck } from './accept/door-check.js';
+import { FrontDoor } from './accept/front-door.js';
 import { assembleHandlers } from './control/assemble-handlers.js';
 import { ControlServer } from './control/control-server.js';
 import { ControlSocket } from './control/control-socket.js';
@@ -54,6 +57,7 @@ const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
 export async function runMaster(options: RunMasterOptions, parts: MasterParts = {}): Promise<number> {
   const { config } = options;
+  assertEnoughDescriptors(config, descriptorLimit());
   process.title = masterTitle(config.mode);
   const log = openLog({
     process: masterTitle(config.mode),
@@ -92,13 +96,15 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
   });
   const forgetFaults = exitOnFault(() => log);
   try {
+    // Before any child is started: a port that is taken is known at once.
+    const listen = await node.openDoor();
     await startChildren(node);
-    const listen = node.listen();
     log.info('node.ready', { listen, mode: config.mode, version: options.version });
     options.onReady({ pid: process.pid, listen });
     notifier.ready();
     notifier.startWatchdog(node.vitals);
     node.stats.start();
+    node.doorCheck.start();
     node.logRotation.start();
     await node.stop.begun;
     notifier.stopping();
@@ -106,6 +112,8 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
     return killed.length === 0 ? EXIT.done : EXIT.failed;
   } finally {
     node.stats.stop();
+    node.doorCheck.stop();
+    node.door.close();
     node.logRotation.stop();
     await notifier.close();
     await node.control.close();
@@ -137,7 +145,10 @@ interface AssembledNode extends NodeOfChildren {
   readonly stats: StatsPoll<Child>;
   readonly socket: ControlSocket;
   readonly control: ControlServer;
-  readonly listen: () => string;
+  readonly door: FrontDoor;
+  readonly doorCheck: DoorCheck;
+  /** Connections are accepted from now on; answers the address. */
+  readonly openDoor: () => Promise<string>;
   readonly vitals: () => Vitals;
   readonly logRotation: LogRotation;
   /** Every process opens the log file anew. */
@@ -149,7 +160,9 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
   const clock = systemClock;
   const nodeRun = newNodeRun();
   const totals = new Totals<Child>();
+  const descriptors = descriptorLimit();
   let listen = '';
+  const door = new FrontDoor({ clock, log, waitingMax: () => masterRoom(live.current, descriptors) });
   const live: LiveConfig = new LiveConfig(config, (changed) => {
     log.setLevel(changed.system.LogLevel);
     relays.onConfig(changed);
@@ -159,6 +172,8 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
   });
   const relays: Relays = new Relays({
     config: () => live.current,
+    descriptors,
+    door,
     clock,
     log,
     workers: () => supervisor.ready('worker'),
@@ -177,11 +192,7 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     initConfig: () => toPlainConfig(live.current),
     handlersOf: (child) => relays.handlersOf(child),
     onConnected: (child) => relays.onConnected(child),
-    onReady: (child) => {
-      // With Port 0 the Workers share whichever port was free; it may be another one after all of them have ended.
-      if (child.address !== null) listen = child.address;
-      relays.onReady(child);
-    },
+    onReady: (child) => relays.onReady(child),
     onEnded: (child, end) => {
       relays.onEnded(child, end);
       totals.ended(child);
@@ -193,7 +204,10 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
   const stop: NodeStop = new NodeStop({
     supervisor,
     deadlineMs,
-    onStopping: () => relays.tasks.close(),
+    onStopping: () => {
+      relays.tasks.close();
+      door.close();
+    },
     log,
   });
   const { mover } = relays;
@@ -203,10 +217,31 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     mover,
     deadlineMs,
     onLeaving: (child) => relays.onLeaving(child),
+    onStaying: (child) => relays.onStaying(child),
     clock,
     log,
   });
-  const workerCount = new WorkerCount({ supervisor, mover, deadlineMs, log });
+  const workerCount = new WorkerCount({
+    supervisor,
+    mover,
+    onLeaving: (child) => relays.onLeaving(child),
+    onStaying: (child) => relays.onStaying(child),
+    deadlineMs,
+    log,
+  });
+  const doorCheck = new DoorCheck({
+    door,
+    workers: () => supervisor.ready('worker'),
+    address: () => listen,
+    tls: () => config.system.TlsCert !== null,
+    clock,
+    log,
+  });
+  const openDoor = async (): Promise<string> => {
+    const { Host: host, Port: port, Backlog: backlog } = config.system;
+    listen = await door.listen({ host, port, backlog });
+    return listen;
+  };
   const memoryGuard: MemoryGuard = new MemoryGuard({ supervisor, replacer, replacing, clock, log });
   const children = (): Child[] => supervisor.living().filter(({ hears }) => hears);
   const stats = new StatsPoll({ children, isLiving: (child) => children().includes(child), totals, log });
@@ -253,6 +288,7 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     nodeVitals({
       readyWorkers: () => supervisor.slotsOf('worker').filter(({ state }) => state === 'ready').length,
       workers: () => workerCount.now,
+      openWorkers: () => doorCheck.open,
       connections: () => totals.sum().connections,
       isStopping: () => stop.isUnderWay,
     });
@@ -270,5 +306,17 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     clock,
     log,
   });
-  return { supervisor, stop, stats, control, socket, listen: () => listen, vitals, logRotation, reopenLogs };
+  return {
+    supervisor,
+    stop,
+    stats,
+    control,
+    socket,
+    door,
+    doorCheck,
+    openDoor,
+    vitals,
+    logRotation,
+    reopenLogs,
+  };
 }

@@ -1,9 +1,11 @@
 /** What children ask of the node, put together: who answers which message of which child. */
 import type { Config } from '../platform/config/config-schema.js';
+import { effectiveMaxLinks } from '../platform/limits/descriptors.js';
 import type { Log } from '../platform/log/log.js';
 import type { Clock } from '../shared/base/clock.js';
 import type { ToMaster } from '../shared/protocol/ipc.js';
 import type { NodeFigures } from '../shared/protocol/node-figures.js';
+import type { FrontDoor } from './accept/front-door.js';
 import { Mover } from './handoff/mover.js';
 import { PermitDesk, type PermitLimits } from './permits/permit-desk.js';
 import { askWorkers } from './relay/ask-relay.js';
@@ -15,6 +17,9 @@ import type { ChildEnd } from './supervisor/child-process.js';
 
 export interface RelaysDeps {
   readonly config: () => Config;
+  /** Open files that a process may have; null when that is not known. */
+  readonly descriptors: number | null;
+  readonly door: FrontDoor;
   readonly clock: Clock;
   readonly log: Log;
   /** Workers that can be asked. */
@@ -33,10 +38,10 @@ export class Relays {
   readonly #nonces: NonceBook;
 
   constructor(deps: RelaysDeps) {
-    const { config, clock, log } = deps;
+    const { config, descriptors, clock, log } = deps;
     this.#deps = deps;
     this.#bus = new BusRelay(log);
-    this.#permits = new PermitDesk(permitLimits(config()));
+    this.#permits = new PermitDesk(permitLimits(config(), descriptors));
     this.#nonces = new NonceBook(clock);
     this.mover = new Mover({ permits: this.#permits, clock, log });
     this.tasks = new TaskRouter(() => config().system.TaskMaxRunning);
@@ -49,22 +54,30 @@ export class Relays {
 
   onReady(child: Child): void {
     if (child.role === 'task') this.tasks.attach(child);
+    else if (child.role === 'worker') this.#deps.door.attach(child);
   }
 
-  /** It is told to end: no new tasks for it. */
+  /** It is told to end: no new tasks and connections for it. */
   onLeaving(child: Child): void {
     this.tasks.detach(child);
+    this.#deps.door.detach(child);
+  }
+
+  /** A Worker that was to leave stays after all. */
+  onStaying(child: Child): void {
+    this.#deps.door.attach(child);
   }
 
   /** The limits of now have changed. */
   onConfig(config: Config): void {
-    this.#permits.setLimits(permitLimits(config));
+    this.#permits.setLimits(permitLimits(config, this.#deps.descriptors));
   }
 
   onEnded(child: Child, end: ChildEnd): void {
     // What it answered a moment ago is stored, but it may not have told those who hold the sockets.
     if (child.readySince !== null && diedOf(end)) this.#bus.lost(child);
     this.mover.ended(child);
+    this.#deps.door.ended(child);
     this.#bus.detach(child);
     this.#permits.detach(child);
     this.tasks.detach(child);
@@ -88,6 +101,7 @@ export class Relays {
         'task.run': (args) => this.tasks.run(args),
         'handoff.expect': (args) => this.mover.expect(child, args),
         'handoff.unknown': (args) => this.mover.unknown(child, args),
+        'conn.backs': (args) => this.#deps.door.backs(child, args),
       },
       notes: {
         bus: ({ parcels }) => this.#bus.carry(child, parcels),
@@ -98,10 +112,13 @@ export class Relays {
         'handoff.adopted': (args) => this.mover.adopted(child, args),
         'handoff.refused': (args) => this.mover.refused(child, args),
         'handoff.cancel': (args) => this.mover.cancel(child, args),
+        'conn.taken': (args) => this.#deps.door.taken(child, args),
+        'conn.holds': (args) => this.#deps.door.holds(child, args),
         'memory.above': (args) => this.#deps.onMemoryAbove(child, args),
       },
       hands: {
         'handoff.session': (session, handle) => this.mover.session(child, session, handle),
+        'conn.back': (args, handle) => this.#deps.door.back(child, args, handle),
       },
     };
   }
@@ -112,6 +129,7 @@ function diedOf({ exitCode, signal }: ChildEnd): boolean {
   return signal !== null || exitCode !== 0;
 }
 
-function permitLimits({ system }: Config): PermitLimits {
-  return { links: system.MaxLinkNumber, visitors: system.VisitorMax ?? system.MaxLinkNumber };
+function permitLimits(config: Config, descriptors: number | null): PermitLimits {
+  const links = effectiveMaxLinks(config, descriptors);
+  return { links, visitors: Math.min(links, config.system.VisitorMax ?? links) };
 }

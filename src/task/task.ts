@@ -75,7 +75,6 @@ async function startTaskWorker(context: ChildContext): Promise<StartedChild<'tas
     },
   );
   return {
-    address: null,
     handlers: {
       calls: {
         stats: () => childStats(runner.counts),

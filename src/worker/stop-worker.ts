@@ -14,6 +14,7 @@ import type { Readiness } from './api/readiness.js';
 import type { GapSweep } from './delivery/gap-sweep.js';
 import type { Replays } from './delivery/replay.js';
 import type { SentMarks } from './delivery/sent-marks.js';
+import type { DoorLink } from './gateway/door-link.js';
 import type { Gateway } from './gateway/gateway.js';
 import type { HttpServer } from './gateway/http-server.js';
 import type { IdleSweep } from './gateway/idle-sweep.js';
@@ -30,6 +31,7 @@ export interface WorkerParts {
   readonly readiness: Readiness;
   readonly gateway: Gateway;
   readonly server: HttpServer;
+  readonly door: Pick<DoorLink, 'stop'>;
   readonly idle: IdleSweep;
   readonly memory: MemoryWatch;
   readonly replays: Replays;
@@ -76,6 +78,7 @@ export async function stopWorker(parts: WorkerParts, options: StopOptions): Prom
     options.waiting('HTTP calls under way');
     await Promise.race([calls, sleep(left(), undefined, { ref: false })]);
   });
+  parts.door.stop();
   await step('sent marks', () => marks.flush());
   await step('bus', () => bus.close());
   await step('store', async () => {

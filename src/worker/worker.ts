@@ -15,6 +15,7 @@ import { systemClock } from '../platform/clock/system-clock.js';
 import type { SystemConfig } from '../platform/config/config-schema.js';
 import { packageVersion } from '../platform/config/package-version.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
+import { descriptorLimit, type WorkerRoom, workerRoom } from '../platform/limits/descriptors.js';
 import type { Log } from '../platform/log/log.js';
 import { openLoopDelay } from '../platform/metrics/loop-delay.js';
 import { measuredStore } from '../platform/metrics/measured-store.js';
@@ -38,6 +39,7 @@ import { MovedMessages } from './delivery/moved-messages.js';
 import { Replays } from './delivery/replay.js';
 import { SentMarks } from './delivery/sent-marks.js';
 import { AddressBudget } from './gateway/address-budget.js';
+import { DoorLink } from './gateway/door-link.js';
 import { Gateway, retrySpread } from './gateway/gateway.js';
 import { HandshakeMeter } from './gateway/handshake-meter.js';
 import { createHttpServer } from './gateway/http-server.js';
@@ -72,7 +74,9 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   const { config, current, log, peer, name } = context;
   logUnknownInternals(log);
   const clock = systemClock;
+  const descriptors = descriptorLimit();
   const system = (): SystemConfig => current().system;
+  const room = (): WorkerRoom => workerRoom(current(), descriptors);
   const stats = createWorkerStats();
   const loopDelay = openLoopDelay();
   const metrics = new Metrics({ processFigures: true, loopDelay });
@@ -176,6 +180,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     budgetKey,
     clientAddress: (req) => clientAddress(req, trusted()),
     origins: new Set(config.api.origins.map((origin) => origin.toLowerCase())),
+    linksMax: () => room().links,
     onRefused: (reason) => metrics.linkRefused(reason),
   });
   const idle = new IdleSweep({ sessions, system, retryAfter, stats, clock });
@@ -214,10 +219,23 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     log,
     version: packageVersion(),
   });
-  const server = createHttpServer(system, log, {
+  const server = createHttpServer({
+    system,
+    clock,
+    log,
+    limits: () => ({ max: room().http, perAddress: system().HttpPerAddress }),
+    addressKey: (address) =>
+      isLoopback(address) || trusted().has(address) ? null : addressBudgetKey(address),
+    giveBack: (socket) => door.giveBack(socket),
+    onRefused: (reason) => metrics.linkRefused(reason),
     onRequest: (req, res) => api.handle(req, res),
     onContinue: (req, res) => api.handleContinue(req, res),
     onUpgrade: (req, socket, head) => gateway.onUpgrade(req, socket, head),
+  });
+  const door: DoorLink = new DoorLink({
+    peer,
+    open: () => sessions.size + server.connections,
+    onSocket: (socket) => server.take(socket),
   });
 
   const reception = new Reception({ gateway, desk, delivery, replays });
@@ -235,7 +253,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     replays,
     gaps,
     clock,
-    stopAccepting: () => server.close(),
+    stopAccepting: () => server.leave(),
   });
   const memory = new MemoryWatch({ limitBytes: () => system().WorkerMemoryMax, peer });
 
@@ -255,12 +273,11 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     metrics: async () => ({ metrics: await metrics.json() }),
     figures: () => peer.call('node.figures', {}, { deadlineMs: NODE_FIGURES_MS }),
   };
-  const address = await server.listen();
+  door.start();
   idle.start();
   memory.start();
 
   return {
-    address,
     handlers: {
       calls: {
         stats: () => {
@@ -272,14 +289,15 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
         'nodes.figures': ({ deadlineMs }) => askNodes(bus, deadlineMs),
         pendingCount: async () => ({ pending: await store.pendingCount() }),
         'handoff.leave': () => departures.leave(),
-        'handoff.stay': async () => {
-          await server.listen();
+        'handoff.stay': () => {
+          server.stay();
           return {};
         },
         'handoff.expect': async ({ sessions: expected }) => {
           await arrivals.expect(expected);
           return {};
         },
+        'conn.barrier': () => ({}),
       },
       notes: {
         bus: ({ texts }) => receive(texts),
@@ -293,17 +311,16 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
       },
       hands: {
         'handoff.session': (session, handle) => arrivals.onSession(session, handle),
+        conn: (given, handle) => door.onConn(given, handle),
       },
     },
-    onConfig: ({ system: { MaxLinkNumber } }) => {
-      server.setMaxLinks(MaxLinkNumber);
-      server.reloadTls();
-    },
+    onConfig: () => server.reloadTls(),
     stop: (options) => {
       const parts = {
         readiness,
         gateway,
         server,
+        door,
         idle,
         memory,
         replays,

@@ -25,6 +25,7 @@ export const NO_RELAYS: RelayHandlers = {
     'task.run': () => ({ result: null }),
     'handoff.expect': () => ({}),
     'handoff.unknown': () => ({ ids: [] }),
+    'conn.backs': () => ({ taken: [] }),
   },
   notes: {
     bus() {},
@@ -35,9 +36,14 @@ export const NO_RELAYS: RelayHandlers = {
     'handoff.adopted'() {},
     'handoff.refused'() {},
     'handoff.cancel'() {},
+    'conn.taken'() {},
+    'conn.holds'() {},
     'memory.above'() {},
   },
-  hands: { 'handoff.session': (_session, handle) => handle.close() },
+  hands: {
+    'handoff.session': (_session, handle) => handle.close(),
+    'conn.back': (_back, handle) => handle.close(),
+  },
 };
 
 export class FakeNode {
@@ -76,7 +82,10 @@ export class FakeNode {
           'handoff.remaining': (args) => this.mover.remaining(child, args),
           'handoff.adopted': (args) => this.mover.adopted(child, args),
         },
-        hands: { 'handoff.session': (session, handle) => this.mover.session(child, session, handle) },
+        hands: {
+          ...NO_RELAYS.hands,
+          'handoff.session': (session, handle) => this.mover.session(child, session, handle),
+        },
       }),
       onConnected() {},
       onReady() {},
@@ -84,15 +93,16 @@ export class FakeNode {
       onLastStats() {},
       onWaiting() {},
     });
-    this.replacer = new Replacer({
+    const deps = {
       supervisor: this.supervisor,
       mover: this.mover,
+      onLeaving: ({ name, pid }: Child) => void this.left.push(`${name} ${pid}`),
+      onStaying: ({ name, pid }: Child) => void this.left.push(`${name} ${pid} stays`),
       deadlineMs,
-      onLeaving: ({ name, pid }) => this.left.push(`${name} ${pid}`),
-      clock,
       log,
-    });
-    this.workerCount = new WorkerCount({ supervisor: this.supervisor, mover: this.mover, deadlineMs, log });
+    };
+    this.replacer = new Replacer({ ...deps, clock });
+    this.workerCount = new WorkerCount(deps);
   }
 
   /** Every child is ready, and ends in order when it is told to stop. */

@@ -64,6 +64,7 @@ export class FakeChild {
           'handoff.leave': (args) => call('handoff.leave', args),
           'handoff.stay': (args) => call('handoff.stay', args),
           'handoff.expect': (args) => call('handoff.expect', args),
+          'conn.barrier': (args) => call('conn.barrier', args),
         },
         notes: {
           init: (init) => this.inits.push(init),
@@ -83,6 +84,7 @@ export class FakeChild {
             this.handoff.push(`session ${session.id}`);
             this.onSession(session, handle);
           },
+          conn: (_given, handle) => handle.close(),
         },
       },
     );
@@ -117,9 +119,9 @@ export class FakeChild {
   }
 
   /** Says hello and that it is ready. */
-  becomeReady(address: string | null = this.role === 'worker' ? '127.0.0.1:9501' : null): void {
+  becomeReady(): void {
     this.peer.note('hello', {});
-    this.peer.note('ready', { address });
+    this.peer.note('ready', {});
   }
 
   /** Nothing reaches it any more, and nothing is called back: as after SIGSTOP. */

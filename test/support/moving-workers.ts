@@ -129,6 +129,7 @@ function relaysTo(mover: Mover, permits: PermitDesk, child: Child): RelayHandler
       'task.run': () => ({ result: null }),
       'handoff.expect': (args) => mover.expect(child, args),
       'handoff.unknown': (args) => mover.unknown(child, args),
+      'conn.backs': () => ({ taken: [] }),
     },
     notes: {
       bus() {},
@@ -139,8 +140,13 @@ function relaysTo(mover: Mover, permits: PermitDesk, child: Child): RelayHandler
       'handoff.adopted': (args) => mover.adopted(child, args),
       'handoff.refused': (args) => mover.refused(child, args),
       'handoff.cancel': (args) => mover.cancel(child, args),
+      'conn.taken'() {},
+      'conn.holds'() {},
       'memory.above'() {},
     },
-    hands: { 'handoff.session': (session, handle) => mover.session(child, session, handle) },
+    hands: {
+      'handoff.session': (session, handle) => mover.session(child, session, handle),
+      'conn.back': (_back, handle) => handle.close(),
+    },
   };
 }

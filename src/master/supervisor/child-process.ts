@@ -1,5 +1,6 @@
 /**
- * Starts the process of a child: a cluster worker where sockets are to be shared, a plain fork otherwise. Both are the
+ * Starts the process of a child: a cluster worker for a Worker, a plain fork otherwise. Connections come from the front
+ * door (`accept/`), not from the cluster. Both are the
  * built program with the words `child` and role; the title comes third, so that `ps` tells who it is from the first
  * moment, and so that the arguments are long enough for the title (Linux gives it no more room than they had).
  */
@@ -7,7 +8,6 @@ import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import cluster from 'node:cluster';
 import { IpcChannel } from '../../platform/rpc/ipc-channel.js';
 import type { SpawnedRole } from '../../shared/domain/role.js';
-import { closeConnectionsUnderWay } from './connections-under-way.js';
 
 /** With the process gone, what it wrote into the channel still arrives; it is not waited for any longer than this. */
 const CHANNEL_DRAIN_MS = 1000;
@@ -33,8 +33,6 @@ export type SpawnProcess = (role: SpawnedRole, title: string) => SpawnedProcess;
 
 /** @param program path of the built program's main file */
 export function processSpawner(program: string): SpawnProcess {
-  // Connections are handed to one Worker after the other, so that each holds as many as the next.
-  cluster.schedulingPolicy = cluster.SCHED_RR;
   return (role, title) => {
     const args = ['child', role, title];
     const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc'];
@@ -44,7 +42,6 @@ export function processSpawner(program: string): SpawnProcess {
       const worker = cluster.fork();
       // The same error arrives at the process itself, where it is dealt with; unheard it would be thrown here.
       worker.on('error', () => {});
-      closeConnectionsUnderWay(worker.process);
       return spawned(worker.process);
     } catch (error) {
       // Node throws for some of the kernel's refusals (ENOMEM, E2BIG) and raises 'error' for others.

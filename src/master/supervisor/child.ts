@@ -51,8 +51,6 @@ export class Child {
   hears = false;
   /** Unix ms; null as long as it is starting. */
   readySince: number | null = null;
-  /** Where it listens. */
-  address: string | null = null;
   failure: ChildFailure | null = null;
   /** It was asked to stop: no new work for it. */
   stopping = false;

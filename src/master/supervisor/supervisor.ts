@@ -214,13 +214,12 @@ export class Supervisor {
         });
         onConnected(child);
       },
-      ready: ({ address }) => {
+      ready: () => {
         child.readySince = clock.now();
-        child.address = address;
         slot.crashLoop = false;
         if (slot.child === child) slot.fresh = false;
         else if (slot.role !== 'worker' || !slot.child) this.promote(slot, child);
-        log.info('child.ready', { child: child.name, childPid: child.pid, address });
+        log.info('child.ready', { child: child.name, childPid: child.pid });
         onReady(child);
         this.#checkFirstStart();
         slot.becameReady(child);

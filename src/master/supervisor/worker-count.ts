@@ -21,6 +21,9 @@ export interface WorkerCountDeps {
     'slotsOf' | 'addSlot' | 'removeSlot' | 'release' | 'startNext' | 'isStopping'
   >;
   readonly mover: Pick<Mover, 'move'>;
+  /** This Worker gets no new connections from now on; then, that it gets them again. */
+  readonly onLeaving: (child: Child) => void;
+  readonly onStaying: (child: Child) => void;
   readonly deadlineMs: () => number;
   readonly log: Log;
 }
@@ -104,7 +107,7 @@ export class WorkerCount {
   }
 
   async #handOver(child: Child, others: readonly Slot[], progress: ReplaceProgress): Promise<Moved> {
-    const { mover, log } = this.#deps;
+    const { mover, onLeaving, onStaying, log } = this.#deps;
     const targets = others.flatMap((slot) => (slot.child?.isReady ? [slot.child] : []));
     if (targets.length === 0) {
       throw new SpushError(
@@ -112,10 +115,12 @@ export class WorkerCount {
         `no other Worker is ready to take the connections of ${child.name}`,
       );
     }
+    onLeaving(child);
     try {
       return movedOf(await mover.move({ from: child, targets, progress, afterStall: 'stays' }));
     } catch (error) {
       await stay(child, log);
+      onStaying(child);
       throw error;
     }
   }

@@ -45,6 +45,14 @@ function isTimeZone(name: string): boolean {
 export const systemSchema = z.strictObject({
   Host: z.string().min(1).default('0.0.0.0').meta(restart('Address to listen on.')),
   Port: port.default(9501).meta(restart('Port for HTTP and WebSocket; 0 takes a free one.')),
+  Backlog: count
+    .max(65_535)
+    .default(4096)
+    .meta(
+      restart(
+        'Connections that wait in the kernel to be accepted; net.core.somaxconn of the machine bounds it.',
+      ),
+    ),
   WorkerNum: count
     .max(256)
     .default(() => availableParallelism())
@@ -78,6 +86,16 @@ export const systemSchema = z.strictObject({
   LinksPerAddress: count
     .default(1000)
     .meta(live('Connections of one client address (IPv6: /64) in each Worker; loopback is free.')),
+  HttpConnectionsMax: count
+    .default(2048)
+    .meta(
+      live(
+        'Connections of each Worker that are no WebSockets; when there is no room the oldest idle one is closed.',
+      ),
+    ),
+  HttpPerAddress: count
+    .default(512)
+    .meta(live('Of these, from one address (IPv6: /64); loopback and TrustedProxies are free.')),
   LoginTriesPerAddress: count
     .default(60)
     .meta(live('Refused logins of one client address per minute in each Worker; loopback is free.')),

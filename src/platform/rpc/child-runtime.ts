@@ -7,7 +7,6 @@
  *         async start({ config, generator, log, name, peer }) {
  *           // open everything; throw a SpushError when that fails: the person who typed the command reads its text
  *           return {
- *             address: '0.0.0.0:9501',
  *             handlers: { calls: { stats, answer, pendingCount }, notes: { bus, 'bus.gap': … } },
  *             async stop({ reason, deadlineMs, waiting }) {
  *               // stop taking new work, finish the old, close; `waiting('2 commits')` is told to whoever stops us
@@ -84,8 +83,6 @@ export interface RoleHandlers<R extends SpawnedRole> {
 }
 
 export interface StartedChild<R extends SpawnedRole> {
-  /** Where it listens; null for a role that does not. */
-  readonly address: string | null;
   readonly handlers: RoleHandlers<R>;
   /** Live keys have changed; for what does not ask `current()` by itself. */
   onConfig?(config: Config): void;
@@ -196,7 +193,7 @@ export class ChildRuntime<R extends SpawnedRole> {
     this.#handlers = started.handlers;
     if (this.#config !== config) started.onConfig?.(this.#config);
     for (const go of this.#whenStarted.splice(0)) go(started.handlers);
-    this.#link.peer.note('ready', { address: started.address });
+    this.#link.peer.note('ready', {});
   }
 
   /** It could not start: the master is told why, and tells the person who waits. */
@@ -290,6 +287,7 @@ export class ChildRuntime<R extends SpawnedRole> {
         'handoff.leave': async (args) => (await this.#call('handoff.leave'))(args),
         'handoff.stay': async (args) => (await this.#call('handoff.stay'))(args),
         'handoff.expect': async (args) => (await this.#call('handoff.expect'))(args),
+        'conn.barrier': async (args) => (await this.#call('conn.barrier'))(args),
       },
       notes: {
         bus: (args) => this.#note((notes) => notes.bus?.(args)),
@@ -310,6 +308,12 @@ export class ChildRuntime<R extends SpawnedRole> {
         'handoff.session': (session, handle) => {
           const adopt = this.#handlers?.hands['handoff.session'];
           if (adopt) adopt(session, handle);
+          else handle.close();
+        },
+        // Only a Worker that is ready is given connections.
+        conn: (given, handle) => {
+          const take = this.#handlers?.hands.conn;
+          if (take) take(given, handle);
           else handle.close();
         },
       },

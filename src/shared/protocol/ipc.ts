@@ -84,15 +84,19 @@ export interface ToMaster extends MessageMap {
     'handoff.expect': { args: { sessions: readonly ExpectedSession[] }; result: Record<string, never> };
     /** Which of these sessions, handed over a while ago, the master does not have on their way. */
     'handoff.unknown': { args: { ids: readonly string[] }; result: { ids: readonly string[] } };
+    /** Which of these connections, handed back before, have arrived: they are no longer the sender's. */
+    'conn.backs': { args: { ns: readonly number[] }; result: { taken: readonly number[] } };
   };
   readonly hands: {
     'handoff.session': TravellingSession;
+    /** A connection between two HTTP calls: another Worker is to serve it. `n` is the sender's number. */
+    'conn.back': { n: number };
   };
   readonly notes: {
     /** The child listens now: what was sent before may be lost. The answer is `init`. */
     hello: Record<string, never>;
-    /** Everything is open; a Worker says where it listens. */
-    ready: { address: string | null };
+    /** Everything is open. */
+    ready: Record<string, never>;
     /** It cannot start: the reason, for the person who typed the command. */
     failed: { code: string; message: string };
     bus: { parcels: readonly BusParcel[] };
@@ -112,6 +116,10 @@ export interface ToMaster extends MessageMap {
     'handoff.cancel': { ids: readonly string[] };
     /** This Worker uses more memory than WorkerMemoryMax: it is to be replaced. */
     'memory.above': { rssBytes: number; limitBytes: number };
+    /** A connection that was given is this Worker's now; it holds `open` connections. */
+    'conn.taken': { n: number; open: number };
+    /** How many connections this Worker holds, when that has changed. */
+    'conn.holds': { open: number };
     /** The last word of a child that ends in order, so that its counts are not lost. */
     lastStats: ChildStats;
   };
@@ -152,9 +160,13 @@ export interface ToChild extends MessageMap {
     'handoff.stay': { args: Record<string, never>; result: Record<string, never> };
     /** These sessions will come: follow their users and keep what comes for them. Answered when that is so. */
     'handoff.expect': { args: { sessions: readonly ExpectedSession[] }; result: Record<string, never> };
+    /** Answered when `conn.taken` is said for every connection that has arrived. */
+    'conn.barrier': { args: Record<string, never>; result: Record<string, never> };
   };
   readonly hands: {
     'handoff.session': TravellingSession;
+    /** A connection that was accepted for this Worker; `n` is the master's number. */
+    conn: { n: number };
   };
   readonly notes: {
     /** The answer to `hello`: who the child is and the checked configuration (functions left out). */
@@ -202,7 +214,8 @@ export interface RoleMessages {
       | 'pendingCount'
       | 'handoff.leave'
       | 'handoff.stay'
-      | 'handoff.expect';
+      | 'handoff.expect'
+      | 'conn.barrier';
     readonly notes:
       | 'bus'
       | 'bus.gap'
@@ -212,7 +225,7 @@ export interface RoleMessages {
       | 'handoff.returned'
       | 'handoff.cancel'
       | 'handoff.abort';
-    readonly hands: 'handoff.session';
+    readonly hands: 'handoff.session' | 'conn';
   };
   readonly task: {
     readonly calls: 'stats' | 'task.run' | 'pendingCount';

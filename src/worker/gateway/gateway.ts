@@ -66,6 +66,8 @@ export interface GatewayDeps extends CommandDeps {
   readonly budgetKey: (address: string) => string | null;
   readonly clientAddress: (req: IncomingMessage) => string;
   readonly origins: ReadonlySet<string>;
+  /** Connections that this process has descriptors for. */
+  readonly linksMax: () => number;
   /** Why a connection was refused, for metrics. */
   readonly onRefused: (reason: string) => void;
 }
@@ -75,6 +77,8 @@ export class Gateway {
   readonly #server: WebSocketServer;
   readonly #attached = new Map<LiveSession, Attached>();
   #closing: Closing | null = null;
+  /** Upgrades that wait for a permit. */
+  #admitting = 0;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
@@ -93,7 +97,8 @@ export class Gateway {
     this.#server = new WebSocketServer(options);
   }
 
-  onUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Resolves when the connection is a WebSocket, or was refused. Never rejects. */
+  async onUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     // Until ws takes over, a socket that fails is simply gone.
     const onError = (): void => {
       socket.destroy();
@@ -122,9 +127,7 @@ export class Gateway {
       if (key !== null) this.#deps.budget.returnLink(key);
     };
     // A refused socket keeps its listener: its client may be gone before the refusal is written.
-    void this.#admit(req, socket, head, address, returnKey, refuse).then((opened) => {
-      if (opened) socket.off('error', onError);
-    });
+    if (await this.#admit(req, socket, head, address, returnKey, refuse)) socket.off('error', onError);
   }
 
   /** No new connections; the open ones are told and closed. Their clients come back spread over time. */
@@ -145,6 +148,11 @@ export class Gateway {
     const end = ({ connection }: LiveSession): void =>
       connection.end(REPLACED.code, REPLACED.reason, retryAfter());
     await closePaced(sessions, end, options);
+  }
+
+  /** This process has a descriptor for one more connection. */
+  get hasRoom(): boolean {
+    return this.#attached.size + this.#admitting < this.#deps.linksMax();
   }
 
   attached(session: LiveSession): Attached | undefined {
@@ -200,7 +208,16 @@ export class Gateway {
     refuse: (reason: string, refusal: Refusal) => void,
   ): Promise<boolean> {
     const { links, visitors } = this.#deps;
-    if (!(await links.acquire())) {
+    if (!this.hasRoom) {
+      returnKey();
+      const msg = 'this process has no descriptor for another connection';
+      refuse('descriptors', { status: 503, msg, retryAfter: this.#retryAfter() });
+      return false;
+    }
+    this.#admitting += 1;
+    const granted = await links.acquire();
+    this.#admitting -= 1;
+    if (!granted) {
       returnKey();
       refuse('full', { status: 503, msg: 'MaxLinkNumber is reached', retryAfter: this.#retryAfter() });
       return false;

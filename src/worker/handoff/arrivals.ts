@@ -23,7 +23,7 @@ export interface ArrivalsDeps {
   readonly transit: TransitBox;
   readonly follows: UserFollows;
   readonly reception: Reception;
-  readonly gateway: Pick<Gateway, 'forget'>;
+  readonly gateway: Pick<Gateway, 'forget' | 'hasRoom'>;
   readonly links: Pick<Places, 'arrived'>;
   readonly visitors: Pick<VisitorPlaces, 'arrived'>;
   readonly budget: Pick<AddressBudget, 'addLink'>;
@@ -73,6 +73,11 @@ export class Arrivals {
     if (!transit.has(id)) {
       handle.close();
       refuse('it was not announced');
+      return;
+    }
+    if (!gateway.hasRoom) {
+      handle.close();
+      refuse('this process has no descriptor for another connection');
       return;
     }
     const socket = socketFromHandle(handle);

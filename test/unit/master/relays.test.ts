@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FrontDoor } from '../../../src/master/accept/front-door.js';
 import { Relays } from '../../../src/master/relays.js';
 import type { Child } from '../../../src/master/supervisor/child.js';
 import type { ChildEnd } from '../../../src/master/supervisor/child-process.js';
@@ -28,10 +29,13 @@ const DIED: ChildEnd = { exitCode: null, signal: 'SIGKILL', spawnError: null };
 
 async function afterEndOf(ending: FakeWorker, end: ChildEnd): Promise<string[]> {
   const config = await testConfig();
+  const [clock, log] = [new FakeClock(), recordedLog()];
   const relays = new Relays({
     config: () => config,
-    clock: new FakeClock(),
-    log: recordedLog(),
+    descriptors: null,
+    door: new FrontDoor({ clock, log, waitingMax: () => 1 }),
+    clock,
+    log,
     workers: () => [],
     figures: () => Promise.reject(new Error('not asked for here')),
     onMemoryAbove: () => {},

@@ -43,7 +43,6 @@ function setUp(
   };
   const log = recordedLog();
   const started: StartedChild<'worker'> = {
-    address: '127.0.0.1:9501',
     handlers: {
       calls: {
         stats: () => childStats({ requests: 3 }),
@@ -53,6 +52,7 @@ function setUp(
         'handoff.leave': () => ({ closed: {}, left: 0 }),
         'handoff.stay': () => ({}),
         'handoff.expect': () => ({}),
+        'conn.barrier': () => ({}),
       },
       notes: {
         bus: (args) => texts.push(...args.texts),
@@ -64,7 +64,10 @@ function setUp(
         'handoff.cancel': () => {},
         'handoff.abort': () => {},
       },
-      hands: { 'handoff.session': (_session, handle) => handle.close() },
+      hands: {
+        'handoff.session': (_session, handle) => handle.close(),
+        conn: (_given, handle) => handle.close(),
+      },
     },
     onConfig: (config) => seen.configs.push(config),
     async stop(options) {

@@ -1,100 +1,271 @@
-import type http from 'node:http';
-import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemSchema } from '../../../../src/platform/config/config-schema.js';
-import { silentLog } from '../../../../src/platform/log/log.js';
-import { createHttpServer, type HttpServer } from '../../../../src/worker/gateway/http-server.js';
+import { PIPELINED_MAX } from '../../../../src/worker/gateway/http-connections.js';
+import { isBetweenMessages } from '../../../../src/worker/gateway/http-parser.js';
+import { type Client, HttpSite, until } from '../../../support/http-site.js';
 
-let server: HttpServer;
-let answer: (() => void) | null;
-let sockets: Socket[];
-let port: number;
+/** As http-connections.ts has them. */
+const LEAD_MS = 1000;
+const GRACE_MS = 2000;
+const STALLED_MS = 60_000;
+
+let site: HttpSite;
 
 beforeEach(async () => {
-  answer = null;
-  sockets = [];
-  server = createHttpServer(() => systemSchema.parse({ Host: '127.0.0.1', Port: 0 }), silentLog, {
-    onRequest(_req: http.IncomingMessage, res: http.ServerResponse) {
-      answer = () => res.end('done');
-    },
-    onContinue() {},
-    onUpgrade() {},
-  });
-  port = portOf(await server.listen());
+  site = await HttpSite.open();
 });
-afterEach(async () => {
-  for (const socket of sockets) socket.destroy();
-  await server.close();
-});
+afterEach(() => site.dispose());
 
-function respond(): void {
-  answer?.();
-  answer = null;
+const CLOSES = /^HTTP\/1.1 200 OK\r\n(.*\r\n)*Connection: close\r\n(.*\r\n)*\r\ndone$/;
+
+/** Several looks at the connections have been taken. */
+function looks(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 200));
 }
 
-function portOf(address: string): number {
-  return Number(address.split(':').at(-1));
-}
-
-/** A call on a connection that is to be kept; resolves with all that was answered when the server closes it. */
-function call(): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  sockets.push(socket);
-  socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n');
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    socket.on('error', reject);
-    socket.on('close', () => resolve(text));
-  });
-}
-
-async function until(happened: () => boolean): Promise<void> {
-  while (!happened()) await new Promise((resolve) => setImmediate(resolve));
-}
-
-test('a call that is under way when no more connections are taken is answered, and told that none follows', async () => {
-  const answered = call();
-  await until(() => answer !== null);
-  const closed = server.close();
-  answer?.();
-  expect(await answered).toMatch(/^HTTP\/1.1 200 OK\r\n(.*\r\n)*Connection: close\r\n(.*\r\n)*\r\ndone$/);
+test('a call that is under way when the server closes is answered, and told that none follows', async () => {
+  const client = await site.client();
+  client.call();
+  await until(() => site.calls.length > 0);
+  const closed = site.server.close();
+  await site.answer();
+  await until(() => client.ended);
+  expect(client.text).toMatch(CLOSES);
   await closed;
 });
 
-test('listens again after it was closed, also when it was not', async () => {
-  expect(portOf(await server.listen())).toBe(port);
-  await server.close();
-  port = portOf(await server.listen());
-  const answered = call();
-  await until(() => answer !== null);
-  const closed = server.close();
-  answer?.();
-  expect(await answered).toContain('done');
+test('a call that comes a moment after the server began to close is answered, on new and on kept connections', async () => {
+  const kept = await site.keptClient();
+  const fresh = await site.client();
+  await until(() => site.server.connections === 2);
+  const closed = site.server.close();
+  for (const client of [kept, fresh]) {
+    site.clock.advance(LEAD_MS / 4);
+    await looks();
+    client.text = '';
+    client.call();
+    await site.answer();
+    await until(() => client.ended);
+    expect([client.text, client.fault]).toEqual([expect.stringMatching(CLOSES), null]);
+  }
   await closed;
 });
 
-test('a connection whose first call is still on its way when no more are taken is served, one that was kept is closed', async () => {
-  const first = call();
-  await until(() => answer !== null);
-  respond();
-  const late = connect(port, '127.0.0.1');
-  sockets.push(late);
-  await new Promise((resolve) => late.once('connect', resolve));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const closed = server.close();
-  expect(await first).toMatch(/done$/);
-  let text = '';
-  late.on('data', (chunk) => {
-    text += chunk.toString();
-  });
-  const ended = new Promise((resolve) => late.once('close', resolve));
-  late.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-  await until(() => answer !== null);
-  respond();
+test('what is idle when the server closes ends a moment later, without an error', async () => {
+  const clients = [await site.keptClient(), await site.client()];
+  await until(() => site.server.connections === 2);
+  const closed = site.server.close();
+  await looks();
+  expect(clients.map(({ ended }) => ended)).toEqual([false, false]);
+  site.clock.advance(LEAD_MS);
   await closed;
-  await ended;
-  expect(text).toMatch(/^HTTP\/1.1 200 OK\r\n(.*\r\n)*Connection: close\r\n/);
+  await until(() => clients.every(({ ended }) => ended));
+  expect(clients.map(({ fault }) => fault)).toEqual([null, null]);
+});
+
+test.each([
+  ['a head', 'POST /'],
+  ['a body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n'],
+])('%s that does not arrive holds up no end', async (_what, beginning) => {
+  const client = await site.client();
+  client.socket.write(beginning);
+  await until(() => site.server.connections === 1);
+  await looks();
+  let closed = false;
+  void site.server.close().then(() => {
+    closed = true;
+  });
+  const trickle = setInterval(() => client.socket.write('a'), 10);
+  site.clock.advance(GRACE_MS - 1);
+  await looks();
+  expect(closed).toBe(false);
+  site.clock.advance(GRACE_MS);
+  await until(() => closed && client.ended);
+  clearInterval(trickle);
+  expect(client.text).toMatch(/^HTTP\/1.1 408 /);
+});
+
+test('a body that comes at a rate may take longer', async () => {
+  const client = await site.client();
+  client.socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
+  await until(() => site.calls.length === 1);
+  const closed = site.server.close();
+  for (let kib = 0; kib < 100_000; kib += 25_000) {
+    client.socket.write('a'.repeat(25_000));
+    await looks();
+    site.clock.advance(GRACE_MS);
+    await looks();
+  }
+  await site.answer();
+  await until(() => client.ended);
+  expect(client.text).toMatch(CLOSES);
+  await closed;
+});
+
+test('a connection goes to another Worker between two calls, and its bytes with it', async () => {
+  const kept = await site.keptClient();
+  const fresh = await site.client();
+  const half = await site.keptClient();
+  half.socket.write('POST / HTTP/1.1\r\nHo');
+  const busy = await site.client();
+  busy.call();
+  await until(() => site.calls.length === 1 && site.server.connections === 4);
+  await looks();
+  const left = site.server.leave();
+  await until(() => site.givenBack.length === 2);
+  await looks();
+  expect(site.givenBack.length).toBe(2);
+  await site.answer();
+  await until(() => site.givenBack.length === 3);
+  half.text = '';
+  half.socket.write('st: a\r\nContent-Length: 0\r\n\r\n');
+  await site.answer();
+  await until(() => half.text.includes('done'));
+  expect(half.text).not.toContain('Connection: close');
+  await left;
+  expect([site.givenBack.length, site.server.connections]).toEqual([4, 0]);
+  // Here the other copy of the descriptor is missing, so the connections end; nobody was sent anything.
+  await until(() => [kept, fresh, busy].every(({ ended }) => ended));
+  expect([fresh.text, kept.fault, busy.fault]).toEqual(['', null, null]);
+});
+
+test('a connection that arrives while the Worker leaves goes on at once', async () => {
+  const left = site.server.leave();
+  await site.client();
+  await until(() => site.givenBack.length === 1);
+  await left;
+});
+
+test('what comes while a connection is on its way is not read here, and is served here when nobody took it', async () => {
+  let answer: (taken: boolean) => void = () => {};
+  site.giveBack = (socket) => {
+    site.givenBack.push(socket);
+    return new Promise((resolve) => {
+      answer = resolve;
+    });
+  };
+  const client = await site.keptClient();
+  client.text = '';
+  void site.server.leave();
+  await until(() => site.givenBack.length === 1);
+  client.call();
+  await looks();
+  expect(site.calls).toHaveLength(0);
+  answer(false);
+  await site.answer();
+  await until(() => client.text.includes('done'));
+  site.server.stay();
+  client.text = '';
+  client.call();
+  await site.answer();
+  await until(() => client.text.includes('done'));
+  expect(client.ended).toBe(false);
+});
+
+test('a connection that had calls before it became a WebSocket is not closed with the idle ones', async () => {
+  const client = await site.keptClient();
+  client.upgrade();
+  await until(() => site.upgraded.length === 1);
+  await until(() => site.server.connections === 0);
+  await site.server.leave();
+  await site.server.close();
+  site.clock.advance(10 * STALLED_MS);
+  await looks();
+  expect([client.ended, site.upgraded[0]?.destroyed, site.givenBack.length]).toEqual([false, false, 0]);
+});
+
+test('a client that sends calls without reading answers gets a few of them, and nothing of it is kept', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const client = await site.client();
+    client.call(1000);
+    await until(() => client.ended);
+  }
+  expect(site.server.connections).toBe(0);
+  expect(site.calls.length).toBe(3 * PIPELINED_MAX);
+  expect(site.refused).toEqual(['pipelined', 'pipelined', 'pipelined']);
+});
+
+test('calls that a client sends ahead are answered in order', async () => {
+  const client = await site.client();
+  client.call(PIPELINED_MAX);
+  for (let n = 0; n < PIPELINED_MAX; n += 1) await site.answer();
+  await until(() => client.text.split('done').length === PIPELINED_MAX + 1);
+  expect(site.refused).toEqual([]);
+});
+
+test('the oldest silent connection goes when there is no room, then the oldest kept one, never a busy one', async () => {
+  site.limits = { max: 4, perAddress: 100 };
+  const busy = await site.client();
+  busy.call();
+  await until(() => site.calls.length === 1);
+  const waiting = site.calls.shift();
+  const kept: Client[] = [await site.keptClient(), await site.keptClient()];
+  const silent = await site.client();
+  await until(() => site.server.connections === 4);
+
+  await site.client();
+  await until(() => silent.ended);
+  expect(kept.map(({ ended }) => ended)).toEqual([false, false]);
+  const second = await site.keptClient();
+  await looks();
+  // The silent one before it has gone for `second`.
+  expect([...kept, second].map(({ ended }) => ended)).toEqual([false, false, false]);
+
+  await site.keptClient();
+  await until(() => kept[0]?.ended === true);
+  expect(kept[1]?.ended).toBe(false);
+  waiting?.end('done');
+  await until(() => busy.text.includes('done'));
+});
+
+test('a new connection is closed at once when all are busy', async () => {
+  site.limits = { max: 2, perAddress: 100 };
+  for (let n = 1; n <= 2; n += 1) {
+    const client = await site.client();
+    client.call();
+    await until(() => site.calls.length === n);
+  }
+  const third = await site.client();
+  await until(() => third.ended);
+  expect([site.refused, site.server.connections]).toEqual([['http'], 2]);
+});
+
+test('one address has its own share, out of which its oldest idle connection goes', async () => {
+  site.limits = { max: 100, perAddress: 2 };
+  const other = await site.client();
+  await until(() => site.server.connections === 1);
+  site.addressKey = (address) => address;
+  const first = await site.client();
+  const second = await site.client();
+  await until(() => site.server.connections === 3);
+  const third = await site.client();
+  await until(() => first.ended);
+  expect([other, second, third].map(({ ended }) => ended)).toEqual([false, false, false]);
+});
+
+test('an answer that nobody takes is given up', async () => {
+  const client = await site.client();
+  client.socket.pause();
+  client.call();
+  await until(() => site.calls.length === 1);
+  site.calls.shift()?.end(Buffer.alloc(32 * 1024 * 1024));
+  await looks();
+  for (let n = 0; n < 2; n += 1) {
+    site.clock.advance(STALLED_MS);
+    await new Promise((resolve) => setTimeout(resolve, 5100));
+  }
+  expect(site.server.connections).toBe(0);
+}, 20_000);
+
+test('this Node tells whether a connection stands between two calls', async () => {
+  const client = await site.client();
+  await until(() => site.server.connections === 1);
+  client.call();
+  await until(() => site.calls.length === 1);
+  const { socket } = site.calls[0] ?? {};
+  await site.answer();
+  await until(() => client.text.includes('done'));
+  expect(socket && isBetweenMessages(socket)).toBe(true);
+  client.socket.write('P');
+  await looks();
+  expect(socket && isBetweenMessages(socket)).toBe(false);
 });

@@ -25,6 +25,7 @@ let prepareFault: Error | null;
 let said: { name: string; args: unknown; flushed?: ((error: Error | null) => void) | undefined }[];
 let served: { id: string; kept: Kept }[];
 let forgotten: number;
+let hasRoom: boolean;
 let places: string[];
 
 beforeEach(() => {
@@ -35,6 +36,7 @@ beforeEach(() => {
   said = [];
   served = [];
   forgotten = 0;
+  hasRoom = true;
   places = [];
   const reception = {
     prepare(session: TravellingSession) {
@@ -58,6 +60,9 @@ beforeEach(() => {
     }),
     reception: reception as unknown as Reception,
     gateway: {
+      get hasRoom() {
+        return hasRoom;
+      },
       forget() {
         forgotten += 1;
       },

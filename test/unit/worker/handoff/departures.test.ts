@@ -190,14 +190,14 @@ function makeDepartures(): Departures {
       note: ((name: string, args: { ids?: string[] }) => {
         if (name !== 'handoff.remaining') said.push([name, ...(args.ids ?? [])].join(' '));
       }) as never,
-      hand: (
+      hand: ((
         _name: string,
         travelling: TravellingSession,
         _handle: SentHandle,
         flushed: (error: Error | null) => void,
       ) => {
         handed.push({ travelling, flushed });
-      },
+      }) as never,
     },
     bus: {
       async probe() {

@@ -1,0 +1,84 @@
+/**
+ * A listening socket whose connections arrive as bare handles: `net.Server` would make a socket of each and begin to read.
+ * What is used of Node's insides is `server._handle.onconnection`, in one place, checked before it is replaced.
+ */
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { getSystemErrorMap } from 'node:util';
+import type { SentHandle } from '../../platform/rpc/peer.js';
+import { assert } from '../../shared/base/assert.js';
+import { SpushError } from '../../shared/base/errors.js';
+
+export interface ListenAt {
+  readonly host: string;
+  readonly port: number;
+  /** Connections that the kernel keeps until they are accepted; it takes net.core.somaxconn at most. */
+  readonly backlog: number;
+}
+
+/** A connection as libuv holds it. */
+export interface AcceptedHandle extends SentHandle {
+  /** Fills in the other side's address; answers an error number of libuv, 0 when all is well. */
+  getpeername(out: PeerName): number;
+}
+
+export interface PeerName {
+  address?: string;
+  port?: number;
+}
+
+/** @param error the name of what the kernel said when there is no handle */
+export type OnConnection = (error: string | null, handle: AcceptedHandle | null) => void;
+
+interface ListeningHandle {
+  onconnection: (status: number, handle?: AcceptedHandle) => void;
+}
+
+/** @throws SpushError PORT_TAKEN, START_FAILED */
+export async function openListener(
+  at: ListenAt,
+  onConnection: OnConnection,
+): Promise<{ server: Server; address: string }> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, at)));
+    server.listen(at, resolve);
+  });
+  handleOf(server).onconnection = (status, handle) => {
+    onConnection(status === 0 ? null : errorName(status), handle ?? null);
+  };
+  return { server, address: addressOf(server) };
+}
+
+function handleOf(server: Server): ListeningHandle {
+  const handle: unknown = Reflect.get(server, '_handle');
+  assert(
+    typeof handle === 'object' &&
+      handle !== null &&
+      typeof Reflect.get(handle, 'onconnection') === 'function',
+    'this Node has no server._handle.onconnection: connections cannot be accepted as bare handles',
+  );
+  return handle as ListeningHandle;
+}
+
+/** `EMFILE: too many open files`, of a number of libuv. */
+function errorName(status: number): string {
+  const [name, text] = getSystemErrorMap().get(status) ?? [`error ${status}`, 'unknown'];
+  return `${name}: ${text}`;
+}
+
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAt): SpushError {
+  const where = `${host}:${port}`;
+  if (error.code === 'EADDRINUSE') {
+    return new SpushError(
+      'PORT_TAKEN',
+      `${where} is taken by another program: stop it, or set Port (SPUSH_PORT)`,
+      { cause: error },
+    );
+  }
+  return new SpushError('START_FAILED', `cannot listen on ${where}: ${error.message}`, { cause: error });
+}
