@@ -36,6 +36,7 @@ const ONE_TRY = [
   'spill-store',
   'mysql-store-faults',
   'sweep-cost',
+  'keep-alive',
 ].map((name) => `test/integration/${name}.test.ts`);
 
 const integration = {

@@ -165,7 +165,7 @@ export class Daemon {
     const child = this.#process;
     if (!child) return null;
     this.#process = null;
-    if (child.exitCode !== null) return child.exitCode;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     const timer = setTimeout(() => {

@@ -48,6 +48,11 @@ export class Nginx {
     return readFileSync(path.join(this.#folder, 'spush.access.log'), 'utf8').trimEnd().split('\n');
   }
 
+  /** What the sample logs as errors. */
+  errorLog(): string {
+    return readFileSync(path.join(this.#folder, 'spush.error.log'), 'utf8');
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));
     if (this.#process.exitCode === null) {

@@ -20,7 +20,8 @@ const CLOSE_MS = 1000;
 export class ControlServer {
   readonly #handlers: ControlHandlers;
   readonly #log: Log;
-  readonly #sockets = new Set<Socket>();
+  /** The one that was used longest ago first, with the number of its requests under way. */
+  readonly #sockets = new Map<Socket, number>();
   readonly #requests = new Set<Promise<void>>();
 
   constructor(handlers: ControlHandlers, log: Log) {
@@ -29,11 +30,11 @@ export class ControlServer {
   }
 
   accept(socket: Socket): void {
-    if (this.#sockets.size >= CONNECTIONS_MAX) {
-      refuse(socket, 'RPC_BUSY', `${CONNECTIONS_MAX} control connections are open already`);
+    if (this.#sockets.size >= CONNECTIONS_MAX && !this.#closeIdle()) {
+      refuse(socket, 'RPC_BUSY', `${CONNECTIONS_MAX} control connections with requests are open already`);
       return;
     }
-    this.#sockets.add(socket);
+    this.#sockets.set(socket, 0);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', (error) => this.#log.debug('control.connection', { error: errorText(error) }));
     const reader = new LineReader(CONTROL_LINE_BYTES_MAX);
@@ -56,8 +57,10 @@ export class ControlServer {
           return;
         }
         underWay += 1;
+        this.#used(socket, underWay);
         const request = this.#answer(socket, line).finally(() => {
           underWay -= 1;
+          this.#used(socket, underWay);
           this.#requests.delete(request);
         });
         this.#requests.add(request);
@@ -68,11 +71,27 @@ export class ControlServer {
   /** Gives the last answers their way out. */
   async close(): Promise<void> {
     await within(CLOSE_MS, Promise.all(this.#requests));
-    const closed = [...this.#sockets].map(
+    const closed = [...this.#sockets.keys()].map(
       (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()).end()),
     );
     await within(CLOSE_MS, Promise.all(closed));
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
+  }
+
+  #used(socket: Socket, underWay: number): void {
+    // One that has closed meanwhile stays out.
+    if (this.#sockets.delete(socket)) this.#sockets.set(socket, underWay);
+  }
+
+  /** Makes room: whoever only holds a connection open must not keep a person out who wants to stop the server. */
+  #closeIdle(): boolean {
+    for (const [socket, underWay] of this.#sockets) {
+      if (underWay > 0) continue;
+      this.#sockets.delete(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
   }
 
   async #answer(socket: Socket, line: string): Promise<void> {

@@ -11,6 +11,10 @@ import type { SpawnedRole } from '../../shared/domain/role.js';
 
 /** With the process gone, what it wrote into the channel still arrives; it is not waited for any longer than this. */
 const CHANNEL_DRAIN_MS = 1000;
+/** A process whose channel is closed ends by itself within its deadline for that (`child-runtime.ts`), or is killed. */
+const DEAF_MS = 10_000;
+/** Node raises no `disconnect` when the other side dies while a handle waits to be acknowledged; `connected` tells. */
+const LOOK_MS = 250;
 
 export interface ChildEnd {
   readonly exitCode: number | null;
@@ -74,6 +78,7 @@ function whenEnded(child: ChildProcess, listener: (end: ChildEnd) => void): void
   let end: ChildEnd | null = null;
   let told = false;
   let drain: NodeJS.Timeout | undefined;
+  let deaf: NodeJS.Timeout | undefined;
   const tell = (): void => {
     if (told || !end) return;
     told = true;
@@ -86,7 +91,15 @@ function whenEnded(child: ChildProcess, listener: (end: ChildEnd) => void): void
     end = { exitCode: null, signal: null, spawnError: error };
     tell();
   });
+  const look = setInterval(() => {
+    if (child.connected || deaf) return;
+    deaf = setTimeout(() => child.kill('SIGKILL'), DEAF_MS);
+    deaf.unref();
+  }, LOOK_MS);
+  look.unref();
   child.on('exit', (exitCode, signal) => {
+    clearInterval(look);
+    clearTimeout(deaf);
     end = { exitCode, signal, spawnError: null };
     if (child.connected) drain = setTimeout(tell, CHANNEL_DRAIN_MS);
     else tell();

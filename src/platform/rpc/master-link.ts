@@ -14,6 +14,12 @@ export interface ChildProcessSide extends IpcEndpoint {
   on(event: 'disconnect', listener: () => void): unknown;
 }
 
+/**
+ * Node raises no `disconnect` when the other side dies while a handle waits to be acknowledged; only `connected` turns
+ * false. So it is looked at.
+ */
+const LOOK_MS = 250;
+
 export type MasterPeer = Peer<ToChild, ToMaster>;
 export type InitNote = ToChild['notes']['init'];
 
@@ -45,10 +51,19 @@ export function connectToMaster(side: ChildProcessSide, handlers: MasterLinkHand
     hands: handlers.hands,
   });
   side.on('message', (message, handle) => peer.receive(message, handle));
-  side.on('disconnect', () => {
+  let isGone = false;
+  const gone = (): void => {
+    if (isGone) return;
+    isGone = true;
+    clearInterval(look);
     peer.gone('its channel is closed');
     handlers.onGone();
-  });
+  };
+  const look = setInterval(() => {
+    if (!side.connected) gone();
+  }, LOOK_MS);
+  look.unref();
+  side.on('disconnect', gone);
   // In a cluster worker Node has a listener of its own, so messages that came before ours are lost: hence the hello.
   peer.note('hello', {});
   return { peer, init, written: (deadlineMs) => channel.written(deadlineMs) };

@@ -144,13 +144,32 @@ describe('the control server', () => {
     expect(await c.next()).toBeNull();
   });
 
-  it('bounds connections, and has room again when one leaves', async () => {
-    const first = client();
-    await first.ask({ cmd: 'ping' });
-    for (let i = 1; i < 64; i += 1) await client().ask({ cmd: 'ping' });
+  it('closes the connection that was used longest ago for one more, never one with a request under way', async () => {
+    const busy = client();
+    busy.send({ id: 1, cmd: 'server.stop' });
+    await busy.next();
+    const idle = client();
+    await idle.ask({ cmd: 'ping' });
+    const used = client();
+    for (let i = 3; i < 64; i += 1) await client().ask({ cmd: 'ping' });
+    await used.ask({ cmd: 'ping' });
+    expect((await client().ask({ cmd: 'ping' })).answer?.ok).toBe(true);
+    expect(await idle.next()).toBeNull();
+    expect((await used.ask({ cmd: 'ping' })).answer?.ok).toBe(true);
+    stop.resolve();
+    expect(await busy.next()).toMatchObject({ event: { text: 'two' } });
+  });
+
+  it('refuses one more when each has a request under way, and has room again when one leaves', async () => {
+    const all = Array.from({ length: 64 }, () => client());
+    for (const each of all) {
+      each.send({ id: 1, cmd: 'server.stop' });
+      await each.next();
+    }
     expect(await client().next()).toMatchObject({ ok: false, error: { code: 'RPC_BUSY' } });
-    const closed = new Promise((resolve) => first.socket.once('close', resolve));
-    first.close();
+    const [first] = all;
+    const closed = new Promise((resolve) => first?.socket.once('close', resolve));
+    first?.close();
     await closed;
     await expect.poll(async () => (await client().ask({ cmd: 'ping' })).answer?.ok).toBe(true);
   });
