@@ -62,6 +62,11 @@ export default {
   // LinksPerAddress: 1000,
   // LoginTriesPerAddress: 60,
 
+  // Connections of each Worker that are no WebSockets, and how many of them may come from one address (IPv6: its /64;
+  // loopback and TrustedProxies are free). When there is no room the oldest idle one is closed.
+  // HttpConnectionsMax: 2048,
+  // HttpPerAddress: 512,
+
   // Connections of one user in each Worker; the oldest is closed with 4004.
   // LinksPerUser: 200,
 
@@ -77,6 +82,9 @@ export default {
   // IdleCheckSeconds: 15,
 
   // --- What clients may send (restart) -------------------------------------------------------------------------------
+
+  // Connections that wait in the kernel to be accepted; net.core.somaxconn of the machine bounds it.
+  // Backlog: 4096,
 
   // Time to send a complete request head, and its size.
   // HandshakeSeconds: 10,

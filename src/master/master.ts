@@ -13,7 +13,13 @@ import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
 import { removeInstance, writeInstance } from '../platform/instance/instance-file.js';
 import type { RunMasterOptions } from '../platform/instance/run-master.js';
-import { assertEnoughDescriptors, descriptorLimit, masterRoom } from '../platform/limits/descriptors.js';
+import {
+  assertEnoughDescriptors,
+  descriptorLimit,
+  descriptorShortage,
+  effectiveMaxLinks,
+  masterRoom,
+} from '../platform/limits/descriptors.js';
 import { type OpenLog, openLog } from '../platform/log/log.js';
 import type { Notifier, Vitals } from '../platform/notify/notifier.js';
 import { createNotifier } from '../platform/notify/systemd-notifier.js';
@@ -161,6 +167,8 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
   const nodeRun = newNodeRun();
   const totals = new Totals<Child>();
   const descriptors = descriptorLimit();
+  const shortage = descriptorShortage(config, descriptors);
+  if (shortage !== null) log.warn('limits.descriptors', { shortage });
   let listen = '';
   const door = new FrontDoor({ clock, log, waitingMax: () => masterRoom(live.current, descriptors) });
   const live: LiveConfig = new LiveConfig(config, (changed) => {
@@ -274,6 +282,8 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     workerCount,
     sums,
     listen: () => listen,
+    effectiveMaxLinks: () => effectiveMaxLinks(live.current, descriptors),
+    door,
     clock,
     log,
     notifier,

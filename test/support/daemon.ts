@@ -20,6 +20,8 @@ export interface DaemonOptions {
   /** A folder to keep its data in, or a fresh one that is removed at the end. */
   readonly home?: string;
   readonly port?: number;
+  /** Files that each of its processes may have open, as `ulimit -n`. */
+  readonly openFiles?: number;
   /** Signs what `post` and `get` send, unless the test has signed it. */
   readonly key?: ApiKey;
 }
@@ -35,14 +37,17 @@ export class Daemon {
   readonly port: number;
   readonly #env: NodeJS.ProcessEnv;
   readonly #ownsHome: boolean;
+  readonly #openFiles: number | null;
   readonly #key: ApiKey | null;
   #process: ChildProcess | null = null;
   #output = '';
 
-  private constructor(home: string, port: number, { env, home: given, key }: DaemonOptions) {
+  private constructor(home: string, port: number, options: DaemonOptions) {
+    const { env, home: given, openFiles, key } = options;
     this.home = home;
     this.port = port;
     this.#ownsHome = given === undefined;
+    this.#openFiles = openFiles ?? null;
     this.#key = key ?? null;
     this.#env = {
       ...cleanEnvironment(),
@@ -91,7 +96,10 @@ export class Daemon {
 
   /** Starts it in the foreground; resolves when it has printed its banner, which comes after everything listens. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [EXECUTABLE, 'server', 'start'], {
+    const command = [process.execPath, EXECUTABLE, 'server', 'start'];
+    const limited = ['-c', 'ulimit -n "$0"; exec "$@"', String(this.#openFiles), ...command];
+    const [program = '', ...words] = this.#openFiles === null ? command : ['/bin/sh', ...limited];
+    const child = spawn(program, words, {
       cwd: ROOT,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,7 +2,7 @@
  * A child of the master that does nothing but the protocol, so that the master can be tested by itself.
  * FAKE_CHILD_FAILS and FAKE_CHILD_STAYS hold the title of one that cannot start, or does not stop.
  */
-const [, , , role, title] = process.argv;
+const [, , , , title] = process.argv;
 process.title = title;
 
 const answers = {
@@ -27,7 +27,7 @@ process.on('message', (message) => {
       );
       return;
     }
-    note('ready', { address: role === 'worker' ? '127.0.0.1:4711' : null });
+    note('ready', {});
   }
   if (message.k !== 'call') return;
   if (message.n === 'stop') {

@@ -1,6 +1,7 @@
 /** `spush config check`: whether a start or reload would accept the configuration; all faults at once, exit 78. */
 import { ENV_NAMES } from '../../platform/config/config-schema.js';
 import { loadConfig } from '../../platform/config/load-config.js';
+import { descriptorLimit, descriptorShortage } from '../../platform/limits/descriptors.js';
 import { EXIT, isSpushError } from '../../shared/base/errors.js';
 import { type CliAction, JSON_OPTION } from '../action.js';
 import { loadOptionsOf, START_OPTIONS } from '../start-options.js';
@@ -14,14 +15,17 @@ export const configCheck: CliAction = {
     const json = options.flag('json') === true;
     try {
       const { config, filesRead } = await loadConfig(loadOptionsOf(context, options));
+      const shortage = descriptorShortage(config, descriptorLimit());
+      const warnings = shortage === null ? [] : [`started from this shell, ${shortage}`];
       if (json) {
-        terminal.printJson({ ok: true, env: config.env, filesRead });
+        terminal.printJson({ ok: true, env: config.env, filesRead, warnings });
         return EXIT.done;
       }
       const files = filesRead.length === 0 ? ['no file was found: all defaults'] : filesRead;
       const head = `the configuration is right for PUSHENV ${config.env} (${ENV_NAMES[config.env]})`;
       terminal.print(terminal.paint('green', head));
       for (const file of files) terminal.print(`  ${file}`);
+      for (const warning of warnings) terminal.print(terminal.paint('red', `warning: ${warning}`));
       return EXIT.done;
     } catch (error) {
       // For a script the faults are the result.

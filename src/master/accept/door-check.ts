@@ -90,6 +90,8 @@ export class DoorCheck {
       seen.fault = null;
       if (before !== null) log.info('door.open', { child: worker.name });
     } catch (error) {
+      // One that was ended meanwhile answers nobody, as it should.
+      if (!this.#deps.workers().includes(worker)) return;
       seen.fault = errorText(error);
       // Said once when it begins; the status says it as long as it lasts.
       if (before === null) log.error('door.closed', { child: worker.name, error: seen.fault });

@@ -77,7 +77,7 @@ interface Desk {
 
 export class FrontDoor {
   readonly #deps: FrontDoorDeps;
-  readonly #seldom: Pick<Log, 'warn'>;
+  readonly #log: Pick<Log, 'warn'>;
   readonly #desks = new Map<DoorWorker, Desk>();
   readonly #waiting = new Set<Waiting>();
   readonly #counts: Record<DoorRefusal, number> = { full: 0, late: 0, kernel: 0, stopping: 0 };
@@ -92,7 +92,7 @@ export class FrontDoor {
 
   constructor(deps: FrontDoorDeps) {
     this.#deps = deps;
-    this.#seldom = seldomLog(deps.log, deps.clock);
+    this.#log = seldomLog(deps.log, deps.clock);
   }
 
   /**
@@ -195,7 +195,7 @@ export class FrontDoor {
     if (!handle) {
       // The kernel had no descriptor or memory for it; libuv has closed it, or it stays in the backlog.
       this.#counts.kernel += 1;
-      this.#seldom.warn('door.refused', { reason: 'kernel', error, ...this.#load() });
+      this.#log.warn('door.refused', { reason: 'kernel', error, ...this.#load() });
       return;
     }
     this.#accepted += 1;
@@ -297,7 +297,7 @@ export class FrontDoor {
   #refuse({ handle }: Waiting, reason: DoorRefusal): void {
     handle.close();
     this.#counts[reason] += 1;
-    if (reason !== 'stopping') this.#seldom.warn('door.refused', { reason, ...this.#load() });
+    if (reason !== 'stopping') this.#log.warn('door.refused', { reason, ...this.#load() });
   }
 
   #load(): object {

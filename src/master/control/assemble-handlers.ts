@@ -5,6 +5,7 @@ import type { Log } from '../../platform/log/log.js';
 import type { Notifier } from '../../platform/notify/notifier.js';
 import type { Clock } from '../../shared/base/clock.js';
 import type { ChildStats } from '../../shared/protocol/ipc.js';
+import type { FrontDoor } from '../accept/front-door.js';
 import type { LiveConfig } from '../live-config.js';
 import type { Relays } from '../relays.js';
 import { askStats } from '../status/ask-stats.js';
@@ -46,6 +47,8 @@ export interface HandlersParts {
   /** Asks all children, then adds up. */
   readonly sums: () => Promise<ChildStats>;
   readonly listen: () => string;
+  readonly effectiveMaxLinks: () => number;
+  readonly door: Pick<FrontDoor, 'counts'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly notifier: Notifier;
@@ -67,6 +70,8 @@ export function assembleHandlers(parts: HandlersParts): ControlHandlers {
     'server.status': serverStatus({
       config: () => live.current,
       listen: parts.listen,
+      effectiveMaxLinks: parts.effectiveMaxLinks,
+      door: () => parts.door.counts,
       sums: parts.sums,
       figures: parts.figures,
       workers: () => supervisor.ready('worker'),

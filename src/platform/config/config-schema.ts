@@ -45,14 +45,6 @@ function isTimeZone(name: string): boolean {
 export const systemSchema = z.strictObject({
   Host: z.string().min(1).default('0.0.0.0').meta(restart('Address to listen on.')),
   Port: port.default(9501).meta(restart('Port for HTTP and WebSocket; 0 takes a free one.')),
-  Backlog: count
-    .max(65_535)
-    .default(4096)
-    .meta(
-      restart(
-        'Connections that wait in the kernel to be accepted; net.core.somaxconn of the machine bounds it.',
-      ),
-    ),
   WorkerNum: count
     .max(256)
     .default(() => availableParallelism())
@@ -111,6 +103,14 @@ export const systemSchema = z.strictObject({
     .default(60)
     .meta(live('Added to IdleSeconds before a silent connection is closed with 4001.', 's')),
   IdleCheckSeconds: seconds.default(15).meta(live('How often silent connections are looked for.', 's')),
+  Backlog: count
+    .max(65_535)
+    .default(4096)
+    .meta(
+      restart(
+        'Connections that wait in the kernel to be accepted; net.core.somaxconn of the machine bounds it.',
+      ),
+    ),
   HandshakeSeconds: seconds.default(10).meta(restart('Time to send a complete request head.', 's')),
   HeaderBytesMax: bytes.default(8192).meta(restart('Size of a request head.', 'bytes')),
   PayloadBytesMax: bytes

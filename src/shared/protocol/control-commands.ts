@@ -20,9 +20,13 @@ export const serverStatusSchema = z.object({
   startTime: z.string(),
   listen: z.string(),
   maxLinkNumber: z.number(),
+  /** MaxLinkNumber, or what the processes have descriptors for if that is less. */
+  effectiveMaxLinkNumber: z.number(),
   connectionNum: z.number(),
   sessionNum: z.number(),
   acceptCount: z.number(),
+  /** Connections that were closed before a Worker had them. */
+  doorRefusedCount: z.number(),
   closeCount: z.number(),
   requestCount: z.number(),
   pushCount: z.number(),

@@ -68,7 +68,7 @@ interface Connection {
 
 export class HttpConnections {
   readonly #deps: HttpConnectionsDeps;
-  readonly #seldom: Pick<Log, 'warn'>;
+  readonly #log: Pick<Log, 'warn'>;
   readonly #all = new Map<Socket, Connection>();
   readonly #silent = new Set<Connection>();
   readonly #kept = new Set<Connection>();
@@ -81,7 +81,7 @@ export class HttpConnections {
 
   constructor(deps: HttpConnectionsDeps) {
     this.#deps = deps;
-    this.#seldom = seldomLog(deps.log, deps.clock);
+    this.#log = seldomLog(deps.log, deps.clock);
     this.#since = deps.clock.moment();
     this.#timer = this.#lookEvery(LOOK_MS);
   }
@@ -285,7 +285,7 @@ export class HttpConnections {
 
   #evict(connection: Connection | undefined): boolean {
     if (!connection) return false;
-    this.#seldom.warn('http.evicted', {
+    this.#log.warn('http.evicted', {
       address: connection.socket.remoteAddress,
       answered: connection.answered,
       open: this.#all.size,
@@ -297,7 +297,7 @@ export class HttpConnections {
 
   #refuse(socket: Socket, reason: HttpRefusal): void {
     this.#deps.onRefused(reason);
-    this.#seldom.warn('http.refused', { reason, address: socket.remoteAddress, open: this.#all.size });
+    this.#log.warn('http.refused', { reason, address: socket.remoteAddress, open: this.#all.size });
     socket.destroy();
   }
 

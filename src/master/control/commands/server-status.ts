@@ -8,6 +8,7 @@ import type { Log } from '../../../platform/log/log.js';
 import type { Peer } from '../../../platform/rpc/peer.js';
 import { errorText } from '../../../shared/base/errors.js';
 import type { ServerStatus } from '../../../shared/protocol/control-commands.js';
+import type { DoorCounts } from '../../../shared/protocol/door.js';
 import type { ChildStats, ToChild, ToMaster } from '../../../shared/protocol/ipc.js';
 import { addUp, type NodeFigures } from '../../../shared/protocol/node-figures.js';
 import type { OwnFigures } from '../../status/node-figures.js';
@@ -31,6 +32,8 @@ export interface ServerStatusDeps {
   /** Names of the processes that die again and again. */
   readonly crashLoops: () => string[];
   readonly listen: () => string;
+  readonly effectiveMaxLinks: () => number;
+  readonly door: () => DoorCounts;
   /** Asks all children, then adds up. */
   readonly sums: () => Promise<ChildStats>;
   readonly figures: Pick<OwnFigures, 'of'>;
@@ -59,9 +62,11 @@ export function serverStatus(deps: ServerStatusDeps): ControlHandler<'server.sta
       startTime: figures.startTime,
       listen: deps.listen(),
       maxLinkNumber: figures.maxLinkNumber,
+      effectiveMaxLinkNumber: deps.effectiveMaxLinks(),
       connectionNum: figures.connectionNum,
       sessionNum: figures.sessionNum,
       acceptCount: figures.acceptCount,
+      doorRefusedCount: Object.values(deps.door().refused).reduce((sum, count) => sum + count, 0),
       closeCount: figures.closeCount,
       requestCount: figures.requestCount,
       pushCount: figures.pushCount,
