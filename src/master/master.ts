@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { newNodeRun } from '../platform/bus/bus-identity.js';
 import { systemClock } from '../platform/clock/system-clock.js';
 import { makeFolders } from '../platform/config/config-paths.js';
+import type { Config } from '../platform/config/config-schema.js';
 import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
 import { removeInstance, writeInstance } from '../platform/instance/instance-file.js';
@@ -167,12 +168,16 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
   const nodeRun = newNodeRun();
   const totals = new Totals<Child>();
   const descriptors = descriptorLimit();
-  const shortage = descriptorShortage(config, descriptors);
-  if (shortage !== null) log.warn('limits.descriptors', { shortage });
+  const tellShortage = (config: Config): void => {
+    const shortage = descriptorShortage(config, descriptors);
+    if (shortage !== null) log.warn('limits.descriptors', { shortage });
+  };
+  tellShortage(config);
   let listen = '';
   const door = new FrontDoor({ clock, log, waitingMax: () => masterRoom(live.current, descriptors) });
   const live: LiveConfig = new LiveConfig(config, (changed) => {
     log.setLevel(changed.system.LogLevel);
+    tellShortage(changed);
     relays.onConfig(changed);
     for (const { hears, peer } of supervisor.living()) {
       if (hears) peer.note('config', { config: toPlainConfig(changed) });
@@ -283,6 +288,7 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     sums,
     listen: () => listen,
     effectiveMaxLinks: () => effectiveMaxLinks(live.current, descriptors),
+    shortage: (config: Config) => descriptorShortage(config, descriptors),
     door,
     clock,
     log,

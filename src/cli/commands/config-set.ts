@@ -23,8 +23,9 @@ export const configSet: CliAction = {
       terminal.printJson(change);
       return EXIT.done;
     }
-    const { key, before, after } = change;
+    const { key, before, after, warning } = change;
     terminal.print(terminal.paint('green', `${key}: ${shown(before)} → ${shown(after)}`));
+    if (warning !== null) terminal.print(terminal.paint('red', `warning: ${warning}`));
     return EXIT.done;
   },
 };

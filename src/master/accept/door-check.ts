@@ -40,6 +40,7 @@ export class DoorCheck {
   readonly #deps: DoorCheckDeps;
   readonly #seen = new Map<DoorWorker, Seen>();
   #timer: NodeJS.Timeout | null = null;
+  #checking: Promise<unknown> | null = null;
 
   constructor(deps: DoorCheckDeps) {
     this.#deps = deps;
@@ -70,9 +71,15 @@ export class DoorCheck {
 
   /** Resolves when every Worker has answered, or has not in time. */
   async check(): Promise<void> {
+    if (this.#checking) {
+      await this.#checking;
+      return;
+    }
     const workers = this.#deps.workers();
     for (const worker of this.#seen.keys()) if (!workers.includes(worker)) this.#seen.delete(worker);
-    await Promise.all(workers.map((worker) => this.#checkOne(worker)));
+    this.#checking = Promise.all(workers.map((worker) => this.#checkOne(worker)));
+    await this.#checking;
+    this.#checking = null;
   }
 
   #isClosed({ answeredAt, fault }: Seen): boolean {

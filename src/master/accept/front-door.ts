@@ -73,6 +73,8 @@ interface Desk {
   attached: boolean;
   /** It is being asked whether they have arrived. */
   asking: boolean;
+  /** The number of the last connection that it was given. */
+  lastN: number;
 }
 
 export class FrontDoor {
@@ -117,7 +119,8 @@ export class FrontDoor {
   attach(worker: DoorWorker): void {
     const desk = this.#desks.get(worker);
     if (desk) desk.attached = true;
-    else this.#desks.set(worker, { worker, open: 0, given: new Map(), attached: true, asking: false });
+    else
+      this.#desks.set(worker, { worker, open: 0, given: new Map(), attached: true, asking: false, lastN: 0 });
     this.#giveWaiting();
   }
 
@@ -223,6 +226,7 @@ export class FrontDoor {
   #giveTo(desk: Desk, { handle, since }: Waiting): void {
     const { clock } = this.#deps;
     this.#lastN += 1;
+    desk.lastN = this.#lastN;
     desk.given.set(this.#lastN, { handle, since, givenAt: clock.moment() });
     // When it cannot be sent the Worker has ended, which is told to `ended`.
     desk.worker.peer.hand('conn', { n: this.#lastN }, handle, () => {});
@@ -237,18 +241,21 @@ export class FrontDoor {
     }
   }
 
-  /** The one with the fewest connections; one that is slow to take them only when all are. */
+  /** The one with the fewest connections, of those the one that waited longest; one that is slow only when all are. */
   #choose(): Desk | null {
     let best: Desk | null = null;
-    let bestSlow = true;
     for (const desk of this.#desks.values()) {
       if (!desk.attached || desk.given.size >= GIVEN_MAX) continue;
-      const slow = this.#isSlow(desk);
-      if (best && (slow === bestSlow ? loadOf(desk) >= loadOf(best) : slow)) continue;
-      best = desk;
-      bestSlow = slow;
+      if (best === null || this.#isBetter(desk, best)) best = desk;
     }
     return best;
+  }
+
+  #isBetter(desk: Desk, other: Desk): boolean {
+    const slow = this.#isSlow(desk);
+    if (slow !== this.#isSlow(other)) return !slow;
+    const [load, otherLoad] = [loadOf(desk), loadOf(other)];
+    return load === otherLoad ? desk.lastN < other.lastN : load < otherLoad;
   }
 
   #isSlow({ given }: Desk): boolean {

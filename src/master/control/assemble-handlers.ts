@@ -1,4 +1,5 @@
 /** Who answers which control command: hands each handler what it needs of the node. */
+import type { Config } from '../../platform/config/config-schema.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import type { RunMasterOptions } from '../../platform/instance/run-master.js';
 import type { Log } from '../../platform/log/log.js';
@@ -48,6 +49,7 @@ export interface HandlersParts {
   readonly sums: () => Promise<ChildStats>;
   readonly listen: () => string;
   readonly effectiveMaxLinks: () => number;
+  readonly shortage: (config: Config) => string | null;
   readonly door: Pick<FrontDoor, 'counts'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -113,6 +115,6 @@ export function assembleHandlers(parts: HandlersParts): ControlHandlers {
     'crontab.run': crontabRun({ scheduler, taskSeconds: () => live.current.system.TaskSeconds }),
     'task.status': taskStatus({ taskWorkers, statsOf, queued: () => relays.tasks.queued }),
     'task.reboot': taskReboot({ taskWorkers, replacing, replacer, clock }),
-    'config.set': configSet({ live, configuring, replacing, workerCount, log }),
+    'config.set': configSet({ live, configuring, replacing, workerCount, shortage: parts.shortage, log }),
   };
 }

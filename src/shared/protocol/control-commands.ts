@@ -176,7 +176,13 @@ export const CONTROL_COMMANDS = {
   /** A live key, kept until the next reload says otherwise. `value` as in the environment: text, or JSON. */
   'config.set': {
     args: z.object({ key: z.string().min(1), value: z.string() }),
-    data: z.object({ key: z.string(), before: z.unknown(), after: z.unknown() }),
+    data: z.object({
+      key: z.string(),
+      before: z.unknown(),
+      after: z.unknown(),
+      /** What stands in the way of the new value, in words. */
+      warning: z.string().nullable().default(null),
+    }),
   },
   'crontab.run': {
     args: z.object({ name: z.string().min(1), wait: z.boolean().default(false) }),

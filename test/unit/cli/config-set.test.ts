@@ -2,7 +2,16 @@ import { expect, test } from 'vitest';
 import { cliWorld } from '../../support/cli-world.js';
 import { controlServer } from '../../support/control-server.js';
 
-const DONE = { id: 1, ok: true, data: { key: 'MaxLinkNumber', before: 10_000, after: 20_000 } };
+const DONE = {
+  id: 1,
+  ok: true,
+  data: {
+    key: 'MaxLinkNumber',
+    before: 10_000,
+    after: 20_000,
+    warning: null,
+  },
+};
 
 async function running(answer: unknown = DONE) {
   const world = cliWorld();

@@ -3,6 +3,7 @@
  * started or ended first; when that fails nothing has changed.
  */
 import { setLiveKey } from '../../../platform/config/config-change.js';
+import type { Config } from '../../../platform/config/config-schema.js';
 import type { Log } from '../../../platform/log/log.js';
 import type { LiveConfig } from '../../live-config.js';
 import type { OneAtATime } from '../../supervisor/one-at-a-time.js';
@@ -14,6 +15,8 @@ export interface ConfigSetDeps {
   readonly configuring: OneAtATime;
   readonly replacing: OneAtATime;
   readonly workerCount: Pick<WorkerCount, 'now' | 'change'>;
+  /** In words, when fewer connections fit than the configuration says; null when all do. */
+  readonly shortage: (config: Config) => string | null;
   readonly log: Log;
 }
 
@@ -28,6 +31,6 @@ export function configSet(deps: ConfigSetDeps): ControlHandler<'config.set'> {
       }
       live.change(config);
       log.info('config.set', { key, before: JSON.stringify(before), after: JSON.stringify(after) });
-      return { key, before, after };
+      return { key, before, after, warning: key === 'MaxLinkNumber' ? deps.shortage(config) : null };
     });
 }

@@ -17,6 +17,7 @@ class FakeWorker implements DoorWorker {
   readonly name: string;
   readonly given: number[] = [];
   open = 0;
+  taken = 0;
   /** Answers a barrier. */
   barriers: (() => void)[] = [];
 
@@ -32,6 +33,7 @@ class FakeWorker implements DoorWorker {
   take(n = this.given.shift()): void {
     if (n === undefined) throw new Error('nothing was given');
     this.open += 1;
+    this.taken += 1;
     door.taken(this, { n, open: this.open });
   }
 
@@ -94,6 +96,18 @@ test('the Worker that holds the fewest gets the next', async () => {
   door.holds(a, { open: 7 });
   await come(5);
   expect([a.given.length, b.given.length]).toEqual([0, 5]);
+});
+
+test('of those that hold as many each gets one in turn: short calls are told of only now and then', async () => {
+  for (const worker of [a, b]) door.attach(worker);
+  for (let n = 0; n < 6; n += 1) {
+    await come(1);
+    for (const worker of [a, b]) {
+      worker.open = -1;
+      worker.takeAll();
+    }
+  }
+  expect([a.taken, b.taken]).toEqual([3, 3]);
 });
 
 test('a Worker that does not take its connections gets a few, and the others wait for it no longer than for each other', async () => {

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { configSet } from '../../../../../src/master/control/commands/config-set.js';
 import { LiveConfig } from '../../../../../src/master/live-config.js';
 import { OneAtATime } from '../../../../../src/master/supervisor/one-at-a-time.js';
+import type { Config } from '../../../../../src/platform/config/config-schema.js';
 import { deferred } from '../../../../support/deferred.js';
 import { FakeNode } from '../../../../support/fake-node.js';
 import { recordedLog } from '../../../../support/recorded-log.js';
@@ -13,7 +14,9 @@ async function setUp() {
   const configuring = new OneAtATime();
   const node = await FakeNode.start();
   const { replacing, workerCount } = node;
-  const set = configSet({ live, configuring, replacing, workerCount, log: recordedLog() });
+  const shortage = (config: Config): string | null =>
+    config.system.MaxLinkNumber > 10_000 ? 'fewer connections fit' : null;
+  const set = configSet({ live, configuring, replacing, workerCount, shortage, log: recordedLog() });
   return { limits, live, configuring, set, node };
 }
 
@@ -23,9 +26,18 @@ it('config.set tells everybody the new value and answers what it was', async () 
     key: 'MaxLinkNumber',
     before: 10_000,
     after: 5,
+    warning: null,
   });
   expect(limits).toEqual([5]);
   expect(live.current.system.MaxLinkNumber).toBe(5);
+});
+
+it('config.set says when fewer connections fit than there are to be', async () => {
+  const { set } = await setUp();
+  expect(await set({ key: 'MaxLinkNumber', value: '20000' }, () => {})).toMatchObject({
+    after: 20_000,
+    warning: 'fewer connections fit',
+  });
 });
 
 it('config.set changes nothing when the value is faulty', async () => {

@@ -1,0 +1,81 @@
+/**
+ * Strangers who have no key open, hold and abuse connections, from a process of their own: the memory does not grow from
+ * round to round, and another caller and another reader notice little.
+ */
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Daemon } from '../support/daemon.js';
+import { cpuSeconds, waitsDuring, workersMiB } from '../support/well-being.js';
+import { WsClient } from '../support/ws-client.js';
+
+const PROGRAM = path.join(import.meta.dirname, '../support/stranger.mjs');
+const ROUNDS = 3;
+const SECONDS = 4;
+/** The stranger works as hard as it can on one of the two cores. */
+const WAITS_FACTOR = 5;
+const WAITS_MS_MIN = 60;
+const GROWTH_MIB_MAX = 40;
+
+let daemon: Daemon;
+
+beforeAll(async () => {
+  daemon = await Daemon.start({ env: { SPUSH_WORKER_NUM: '1', SPUSH_STOP_SECONDS: '20' } });
+});
+afterAll(() => daemon?.dispose());
+
+function stranger(kind: string, seconds: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [PROGRAM, kind, String(daemon.port), String(seconds)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    child.once('error', reject);
+    child.once('close', (code) =>
+      code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`exit ${code}`)),
+    );
+  });
+}
+
+test.each(['pipelined', 'idle', 'kept', 'trickling'])('%s', async (kind) => {
+  const pids = daemon.tree().sort();
+  const quiet = await waitsDuring(daemon, () => sleep(SECONDS * 1000));
+  const memory: number[] = [];
+  const waits: unknown[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    let tally: unknown;
+    const noisy = await waitsDuring(daemon, async () => {
+      tally = await stranger(kind, SECONDS);
+    });
+    memory.push(workersMiB(daemon));
+    waits.push({ ...noisy, failures: noisy.failures.length, tally });
+    for (const wait of [noisy.callerP99Ms, noisy.readerP99Ms])
+      expect(wait).toBeLessThan(
+        Math.max(WAITS_MS_MIN, WAITS_FACTOR * Math.max(quiet.callerP99Ms, quiet.readerP99Ms)),
+      );
+    expect(noisy.failures).toEqual([]);
+  }
+  console.log(kind, { quiet, memory });
+  console.table(waits);
+  expect((memory[2] ?? 0) - (memory[0] ?? 0)).toBeLessThan(GROWTH_MIB_MAX);
+  expect(daemon.tree().sort()).toEqual(pids);
+  // All that is left of it is gone.
+  const before = cpuSeconds(daemon);
+  await sleep(2000);
+  expect(cpuSeconds(daemon) - before).toBeLessThan(0.4);
+  const reader = await WsClient.connect(daemon.wsUrl);
+  await reader.close();
+}, 120_000);
+
+test('a stop is not held up by connections that say nothing, or trickle', async () => {
+  const noise = Promise.all([stranger('idle', 6), stranger('trickling', 6)]);
+  await sleep(2500);
+  const begun = performance.now();
+  expect(await daemon.stop()).toBe(0);
+  expect((performance.now() - begun) / 1000).toBeLessThan(6);
+  await noise;
+}, 60_000);
