@@ -58,7 +58,8 @@ export async function stopWorker(parts: WorkerParts, options: StopOptions): Prom
 
   readiness.stop();
   parts.memory.stop();
-  const calls = server.close();
+  // Another process takes the calls that come over kept connections; at the end of the server nobody does.
+  const calls = options.closing === 'process' ? server.leave() : server.close();
   if (options.closing === 'process') {
     await step('drain', async () => {
       if (sessions.size > 0) options.waiting(`${sessions.size} connections to move elsewhere`);

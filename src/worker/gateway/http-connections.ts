@@ -168,9 +168,9 @@ export class HttpConnections {
     this.#setMode('open');
   }
 
-  /** Every connection ends, by `leave` where that has begun. Resolves when none is left. */
+  /** Every connection ends. Resolves when none is left. */
   close(): Promise<void> {
-    return this.#end(this.#mode === 'leaving' && this.#deps.giveBack ? 'leaving' : 'closing');
+    return this.#end('closing');
   }
 
   #end(mode: 'leaving' | 'closing'): Promise<void> {
