@@ -166,6 +166,7 @@ export class HttpConnections {
   /** The Worker stays after all. */
   stay(): void {
     this.#setMode('open');
+    for (const connection of this.#all.values()) connection.stays = false;
   }
 
   /** Every connection ends. Resolves when none is left. */
