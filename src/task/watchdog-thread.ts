@@ -1,6 +1,8 @@
 /** The thread of the watchdog: it says why on standard error, then kills the process, as nothing gentler would be heard. */
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
+import { systemClock } from '../platform/clock/system-clock.js';
+import { momentMs } from '../shared/base/clock.js';
 import type { WatchdogData } from './watchdog.js';
 
 const EVERY_MS = 1000;
@@ -11,7 +13,7 @@ const moment = new BigInt64Array(shared);
 
 setInterval(() => {
   const endBy = Atomics.load(moment, 0);
-  if (endBy === 0n || process.hrtime.bigint() < endBy) return;
+  if (endBy === 0n || momentMs(systemClock.moment()) < Number(endBy)) return;
   try {
     writeSync(
       STDERR,

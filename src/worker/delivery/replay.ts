@@ -37,7 +37,7 @@ const LOOK_BACK_MS = SEEN_MS - 10_000;
 
 export interface ReplayDeps {
   readonly store: Pick<MessageStore, 'pending' | 'list'>;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
   readonly delivery: () => Pick<Delivery, 'replayItems' | 'liveItems'>;
   readonly log: Log;
 }

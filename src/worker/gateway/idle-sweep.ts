@@ -3,7 +3,7 @@
  * gives up readers that stand still, and forgets what sessions were sent long ago.
  */
 import type { SystemConfig } from '../../platform/config/config-schema.js';
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, msBetween } from '../../shared/base/clock.js';
 import { CLOSE } from '../../shared/protocol/close-codes.js';
 import { forgetSeen } from '../sessions/session.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
@@ -15,7 +15,7 @@ export interface IdleSweepDeps {
   /** Seconds until an evicted client may come back. */
   readonly retryAfter: () => number;
   readonly stats: WorkerStats;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
 }
 
 export class IdleSweep {
@@ -40,13 +40,13 @@ export class IdleSweep {
 
   sweep(): void {
     const { sessions, system, retryAfter, stats, clock } = this.#deps;
-    const now = clock.now();
+    const now = clock.moment();
     const { IdleSeconds, IdleGraceSeconds } = system();
-    const silentSince = now - (IdleSeconds + IdleGraceSeconds) * 1000;
+    const silenceMs = (IdleSeconds + IdleGraceSeconds) * 1000;
     for (const { data, connection } of sessions.all()) {
       forgetSeen(data.seen, now);
       if (connection.stalled(now)) continue;
-      if (data.lastTrafficAt > silentSince || !connection.open) continue;
+      if (msBetween(data.lastTrafficAt, now) < silenceMs || !connection.open) continue;
       stats.idleClosed += 1;
       connection.end(CLOSE.idle, `no traffic for ${IdleSeconds + IdleGraceSeconds} s`, retryAfter());
     }

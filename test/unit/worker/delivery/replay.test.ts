@@ -66,7 +66,7 @@ beforeEach(() => {
     onLost: () => {},
     resendMs: () => 30_000,
   });
-  const fake = fakeSession(clock.now());
+  const fake = fakeSession(clock);
   sessions.add(fake);
   sessions.login(fake, loginOf(UID));
   if (!isLoggedIn(fake)) throw new Error('not logged in');
@@ -315,7 +315,7 @@ describe('a replay after a gap', () => {
 describe('a session that goes to another Worker', () => {
   const travel = (gap: Gap | null = null) => {
     const travelling = replays.takeOut(session, gap);
-    const there = fakeSession(0);
+    const there = fakeSession(clock);
     sessions.remove(session);
     for (const [id, at] of session.data.seen) there.data.seen.set(id, at);
     sessions.add(there);

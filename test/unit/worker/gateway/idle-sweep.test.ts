@@ -22,30 +22,46 @@ beforeEach(() => {
   });
 });
 
+function connect() {
+  const session = fakeSession(clock);
+  sessions.add(session);
+  return session;
+}
+
 describe('the idle sweep', () => {
   test('leaves a connection alone for 180 s and the grace of 60 s', () => {
-    const session = fakeSession(clock.now());
-    sessions.add(session);
+    const session = connect();
     clock.advance(239_999);
     sweep.sweep();
     expect(session.connection.ended).toBeNull();
   });
 
   test('closes a silent one with 4001 and tells it when to come back', () => {
-    const session = fakeSession(clock.now());
-    sessions.add(session);
+    const session = connect();
     clock.advance(240_000);
     sweep.sweep();
     expect(session.connection.ended).toMatchObject({ code: 4001, retryAfter: 33 });
   });
 
   test('counts traffic of the last moment, whoever made it', () => {
-    const session = fakeSession(clock.now());
-    sessions.add(session);
+    const session = connect();
     clock.advance(239_000);
-    session.data.lastTrafficAt = clock.now();
+    session.data.lastTrafficAt = clock.moment();
     clock.advance(239_000);
     sweep.sweep();
     expect(session.connection.ended).toBeNull();
+  });
+
+  test.each([
+    -3_600_000, 300_000,
+  ])('closes no earlier and no later when the clock is set by %d ms', (step) => {
+    const session = connect();
+    clock.advance(239_000);
+    clock.step(step);
+    sweep.sweep();
+    expect(session.connection.ended).toBeNull();
+    clock.advance(1000);
+    sweep.sweep();
+    expect(session.connection.ended?.code).toBe(4001);
   });
 });
