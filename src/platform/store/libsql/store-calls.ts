@@ -98,7 +98,7 @@ export interface StoreCalls {
   spillMoved: { args: SpillMovedArgs; answer: null };
   spillRename: { args: { readonly from: MessageId; readonly to: MessageId }; answer: null };
   spillLease: {
-    args: { readonly held: number; readonly nowMs: number; readonly until: number };
+    args: { readonly held: number; readonly atMs: number; readonly until: number };
     answer: boolean;
   };
 }

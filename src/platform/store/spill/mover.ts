@@ -135,9 +135,9 @@ export class Mover {
   }
 
   async #mayMove(): Promise<boolean> {
-    const nowMs = this.#nowMs();
-    const until = nowMs + LEASE_MS;
-    const got = await this.#deps.spill.lease({ held: this.#held, nowMs, until });
+    const atMs = this.#atMs();
+    const until = atMs + LEASE_MS;
+    const got = await this.#deps.spill.lease({ held: this.#held, atMs, until });
     this.#held = got ? until : 0;
     return got;
   }
@@ -146,16 +146,16 @@ export class Mover {
   async #letGo(): Promise<void> {
     if (this.#held === 0) return;
     const { spill, log } = this.#deps;
-    const nowMs = this.#nowMs();
+    const atMs = this.#atMs();
     try {
-      await spill.lease({ held: this.#held, nowMs, until: Math.min(nowMs, this.#held) });
+      await spill.lease({ held: this.#held, atMs, until: Math.min(atMs, this.#held) });
     } catch (error) {
       log.warn('spill.lease_kept', { reason: errorText(error) });
     }
     this.#held = 0;
   }
 
-  #nowMs(): number {
+  #atMs(): number {
     return Math.floor(momentMs(this.#deps.clock.moment()));
   }
 }

@@ -32,5 +32,5 @@ export interface SpillFile
    * Takes the right to move until a moment, or keeps it (`held`: the moment it was taken until); false when another has it.
    * All in whole milliseconds of the machine's monotonic clock, which all processes of the node share.
    */
-  lease(lease: { readonly held: number; readonly nowMs: number; readonly until: number }): Promise<boolean>;
+  lease(lease: { readonly held: number; readonly atMs: number; readonly until: number }): Promise<boolean>;
 }

@@ -158,14 +158,14 @@ export function spillOperations(db: Database) {
 
     spillLease({
       held,
-      nowMs,
+      atMs,
       until,
     }: {
       readonly held: number;
-      readonly nowMs: number;
+      readonly atMs: number;
       readonly until: number;
     }): boolean {
-      return lease.run(until, nowMs, held, nowMs + LEASE_MS_MAX) === 1;
+      return lease.run(until, atMs, held, atMs + LEASE_MS_MAX) === 1;
     },
   };
 }
