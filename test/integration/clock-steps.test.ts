@@ -232,6 +232,15 @@ describe.skipIf(library === null)('a clock that is set while the node works', ()
     });
   });
 
+  test('a Worker that was suspended closes nobody who spoke meanwhile', async () => {
+    const pid = daemon.children().get('spush.websocket.Worker.0') ?? Number.NaN;
+    process.kill(pid, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    process.kill(pid, 'SIGCONT');
+    await severalLooks();
+    expect(lively.closed).toBeNull();
+  });
+
   /** Who is idle, and which job is due, is looked at once a second at least. */
   function severalLooks(): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, 2500));

@@ -504,8 +504,14 @@ export class RedisBus implements Bus {
 
   #announce(): void {
     this.#announceNow();
+    const { clock } = this.#options;
+    let lookedAt = clock.moment();
     this.#hereTimer = setInterval(() => {
-      if (this.healthy) this.#missSilent();
+      const wasHeldUp = msSince(clock, lookedAt) >= 2 * HERE_EVERY_MS;
+      lookedAt = clock.moment();
+      // What others said meanwhile waits in the sockets of a process that was suspended or blocked.
+      if (wasHeldUp) this.#members.excuse();
+      else if (this.healthy) this.#missSilent();
       this.#announceNow();
     }, HERE_EVERY_MS);
   }
