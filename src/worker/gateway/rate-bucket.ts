@@ -31,7 +31,8 @@ export class RateBucket {
 
   /** False when nothing is left. */
   take(limit: RateLimit, now: Moment): boolean {
-    const passedMs = msBetween(this.#filledAt, now);
+    // In another process it may have been counted a few microseconds later.
+    const passedMs = Math.max(0, msBetween(this.#filledAt, now));
     this.#tokens = Math.min(limit.burst, this.#tokens + (passedMs / 1000) * limit.perSecond);
     this.#filledAt = now;
     if (this.#tokens < 1) return false;
