@@ -1,4 +1,5 @@
 /** The table of jobs, which every crontab command ends with, as in the original. */
+import { systemClock } from '../platform/clock/system-clock.js';
 import type { CrontabRow } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
 import { shortTime, text, time } from './figures.js';
@@ -20,7 +21,7 @@ export function printJobs(
   }
   if (done !== undefined) terminal.print(terminal.paint('green', done));
   if (jobs.length === 0) terminal.print('no crontab job is registered');
-  else terminal.print(crontabTable(jobs, { width: terminal.width, now: new Date() }));
+  else terminal.print(crontabTable(jobs, { width: terminal.width, now: new Date(systemClock.now()) }));
 }
 
 export function crontabTable(

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../platform/clock/system-clock.js';
 import {
   identityOf,
   isAlive,
@@ -11,6 +12,7 @@ import {
   processTitle,
   readProcessStat,
 } from '../platform/instance/process-identity.js';
+import { msBetween, msLater, msSince } from '../shared/base/clock.js';
 import { SpushError } from '../shared/base/errors.js';
 
 export interface TreeProcess {
@@ -55,12 +57,12 @@ export async function killTree(
   const tree = await suspendTree(root);
   const ports = await listeningPorts(tree.map(({ identity }) => identity.pid));
   for (const { identity } of tree) signal(identity, 'SIGKILL');
-  const end = performance.now() + deadlineMs;
+  const end = msLater(systemClock.moment(), deadlineMs);
   const left = await waitGone(tree, { deadlineMs });
   if (left.length > 0) {
     throw new SpushError('STOP_FAILED', `killed, but still there after ${deadlineMs} ms: ${names(left)}`);
   }
-  const open = await waitClosed(ports, { deadlineMs: end - performance.now() });
+  const open = await waitClosed(ports, { deadlineMs: msBetween(systemClock.moment(), end) });
   if (open.length > 0) {
     const list = open.map(({ port }) => port).join(', ');
     throw new SpushError('STOP_FAILED', `all processes are gone, but a port is still held open: ${list}`);
@@ -73,12 +75,12 @@ export async function waitGone(
   processes: readonly TreeProcess[],
   { deadlineMs }: { deadlineMs: number },
 ): Promise<TreeProcess[]> {
-  const end = performance.now() + deadlineMs;
+  const begunAt = systemClock.moment();
   let left = [...processes];
   while (left.length > 0) {
     const alive = await Promise.all(left.map(({ identity }) => isAlive(identity)));
     left = left.filter((_, at) => alive[at]);
-    if (left.length === 0 || performance.now() >= end) break;
+    if (left.length === 0 || msSince(systemClock, begunAt) >= deadlineMs) break;
     await delay(POLL_MS);
   }
   return left;
@@ -129,11 +131,11 @@ async function waitClosed(
   ports: readonly ListeningPort[],
   { deadlineMs }: { deadlineMs: number },
 ): Promise<ListeningPort[]> {
-  const end = performance.now() + deadlineMs;
+  const begunAt = systemClock.moment();
   for (;;) {
     const inodes = new Set((await allListening()).map(({ inode }) => inode));
     const open = ports.filter(({ inode }) => inodes.has(inode));
-    if (open.length === 0 || performance.now() >= end) return open;
+    if (open.length === 0 || msSince(systemClock, begunAt) >= deadlineMs) return open;
     await delay(POLL_MS);
   }
 }

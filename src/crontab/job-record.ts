@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** Of an error's text; the file is written after each run. */
 export const ERROR_TEXT_MAX = 500;
 
-const moment = z.number().nullable();
+const unixMs = z.number().nullable();
 const count = z.int().min(0);
 
 export const jobRecordSchema = z.object({
@@ -14,9 +14,9 @@ export const jobRecordSchema = z.object({
   runTimes: count,
   /** Ticks that found the job still running. */
   skipped: count,
-  /** Unix ms; the end is null while the job runs. */
-  lastStart: moment,
-  lastEnd: moment,
+  /** The end is null while the job runs. */
+  lastStart: unixMs,
+  lastEnd: unixMs,
   lastDurationMs: z.number().nullable(),
   lastResult: z
     .discriminatedUnion('ok', [

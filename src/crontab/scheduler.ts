@@ -6,14 +6,15 @@
  * goes on. What must outlive this process is given to `keep` after each change.
  */
 import { checkRule } from '../platform/cron/rule.js';
+import { RuleTimes } from '../platform/cron/rule-times.js';
 import type { Log } from '../platform/log/log.js';
-import type { Clock } from '../shared/base/clock.js';
+import { type Clock, msSince } from '../shared/base/clock.js';
 import { errorText, isSpushError, SpushError } from '../shared/base/errors.js';
 import { didYouMean } from '../shared/base/nearest.js';
 import type { CrontabRow } from '../shared/protocol/control-commands.js';
 import { afterRestart, type JobRecord, type JobRecords, NEVER_RAN, shortened } from './job-record.js';
 import { jobRow } from './job-row.js';
-import { openSchedule, type Schedule } from './schedule.js';
+import { type Schedule, Timetable } from './timetable.js';
 
 /** Of a stop's time: for the last writing of the records. */
 const KEEP_BEFORE_END_MS = 500;
@@ -57,11 +58,13 @@ export interface SchedulerOptions {
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
+  readonly #timetable: Timetable;
   readonly #jobs: ReadonlyMap<string, ScheduledJob>;
   #started = false;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#timetable = new Timetable(options);
     this.#jobs = new Map(
       options.jobs.map((job) => {
         const record = this.#recordOf(job);
@@ -172,10 +175,9 @@ export class Scheduler {
     scheduled.schedule?.close();
     scheduled.schedule = null;
     if (!this.#started || scheduled.record.stopped) return;
-    const { timeZone, log } = this.#options;
     const rule = scheduled.record.rule ?? scheduled.job.rule;
-    const options = { job: scheduled.job.name, rule, timeZone, log };
-    scheduled.schedule = openSchedule(options, () => this.#tick(scheduled));
+    const times = new RuleTimes(rule, this.#options.timeZone);
+    scheduled.schedule = this.#timetable.follow(scheduled.job.name, times, () => this.#tick(scheduled));
   }
 
   #tick(scheduled: ScheduledJob): void {
@@ -191,21 +193,22 @@ export class Scheduler {
   /** Neither promise rejects: `counted`, when the start is kept; `end`, when the job has ended and that is kept. */
   #run(scheduled: ScheduledJob): { counted: Promise<void>; end: Promise<RunEnd> } {
     const { job, record } = scheduled;
-    const startedAt = this.#options.clock.now();
-    scheduled.record = { ...record, runTimes: record.runTimes + 1, lastStart: startedAt, lastEnd: null };
+    const lastStart = this.#options.clock.now();
+    scheduled.record = { ...record, runTimes: record.runTimes + 1, lastStart, lastEnd: null };
     const counted = this.#keepOrLog();
     this.#options.log.info('job.started', { job: job.name });
-    const end = this.#runToEnd(scheduled, startedAt);
+    const end = this.#runToEnd(scheduled);
     scheduled.running = end;
     return { counted, end };
   }
 
-  async #runToEnd(scheduled: ScheduledJob, startedAt: number): Promise<RunEnd> {
+  async #runToEnd(scheduled: ScheduledJob): Promise<RunEnd> {
     const { job } = scheduled;
     const { clock, log } = this.#options;
+    const startedAt = clock.moment();
     const end = await endOf(job);
     const lastEnd = clock.now();
-    const lastDurationMs = Math.max(0, lastEnd - startedAt);
+    const lastDurationMs = Math.round(msSince(clock, startedAt));
     const lastResult = end.ok ? { ok: true as const } : { ok: false as const, error: shortened(end.error) };
     scheduled.record = { ...scheduled.record, lastEnd, lastDurationMs, lastResult };
     scheduled.running = null;

@@ -44,7 +44,7 @@ export class Relays {
     this.#permits = new PermitDesk(permitLimits(config(), descriptors));
     this.#nonces = new NonceBook(clock);
     this.mover = new Mover({ permits: this.#permits, clock, log });
-    this.tasks = new TaskRouter(() => config().system.TaskMaxRunning);
+    this.tasks = new TaskRouter(() => config().system.TaskMaxRunning, clock);
   }
 
   onConnected(child: Child): void {

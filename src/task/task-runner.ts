@@ -6,6 +6,7 @@
  */
 import type { z } from 'zod';
 import type { Log } from '../platform/log/log.js';
+import { type Clock, msSince } from '../shared/base/clock.js';
 import { errorText, isSpushError, SpushError } from '../shared/base/errors.js';
 import { didYouMean } from '../shared/base/nearest.js';
 
@@ -54,6 +55,7 @@ export interface RunRequest {
 }
 
 export interface RunnerOptions {
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
   /** A task cannot be ended, so the process has to; the callers of all its tasks have been answered. */
   readonly onStuck: (reason: string) => void;
@@ -140,7 +142,8 @@ export class TaskRunner {
     const run: Run = { name: task.name, abort, ended };
     this.#runs.add(run);
     const stopWaiting = this.#onceStuck(run);
-    const startedAt = performance.now();
+    const { clock } = this.#options;
+    const startedAt = clock.moment();
     try {
       const result = await task.run(args, { signal: abort.signal });
       if (abort.signal.aborted) this.#failed += 1;
@@ -148,7 +151,7 @@ export class TaskRunner {
       return result;
     } catch (error) {
       this.#failed += 1;
-      this.#logFailure(task.name, error, Math.round(performance.now() - startedAt));
+      this.#logFailure(task.name, error, Math.round(msSince(clock, startedAt)));
       throw error;
     } finally {
       stopWaiting();

@@ -69,6 +69,7 @@ async function startTaskWorker(context: ChildContext): Promise<StartedChild<'tas
       ...ownTasks(hooks.tasks, log),
     ],
     {
+      clock,
       log,
       onStuck: (reason) => endStuckProcess(reason, { counts: runner.counts, peer, log }),
       ...(watchdog === null ? {} : { watch: (endsWithinMs) => watchdog.watch(endsWithinMs) }),

@@ -4,13 +4,15 @@
  * up, and kills the process when that has passed.
  */
 import { Worker } from 'node:worker_threads';
+import { systemClock } from '../platform/clock/system-clock.js';
+import { momentMs } from '../shared/base/clock.js';
 
 /** Beyond the end of what the runner does by itself. */
 const MARGIN_MS = 2000;
 const NOT_RUNNING = 0n;
 
 export interface WatchdogData {
-  /** One BigInt64: hrtime in ns by which the loop must have moved on; 0: nothing runs. */
+  /** One BigInt64: the moment, in whole ms, by which the loop must have moved on; 0: nothing runs. */
   readonly shared: SharedArrayBuffer;
   readonly pid: number;
 }
@@ -30,7 +32,7 @@ export class Watchdog {
   /** Answers what to call when the task has ended. */
   watch(endsWithinMs: number): () => void {
     const entry = {
-      endBy: process.hrtime.bigint() + BigInt(Math.ceil(endsWithinMs + MARGIN_MS)) * 1_000_000n,
+      endBy: BigInt(Math.ceil(momentMs(systemClock.moment()) + endsWithinMs + MARGIN_MS)),
     };
     this.#running.add(entry);
     this.#publish();

@@ -9,6 +9,7 @@ import type { Log } from '../platform/log/log.js';
 import type { LoopDelay } from '../platform/metrics/loop-delay.js';
 import type { StopOptions } from '../platform/rpc/child-runtime.js';
 import type { MessageStore } from '../platform/store/message-store.js';
+import { type Clock, msSince } from '../shared/base/clock.js';
 import { errorText } from '../shared/base/errors.js';
 import type { Readiness } from './api/readiness.js';
 import type { GapSweep } from './delivery/gap-sweep.js';
@@ -41,13 +42,14 @@ export interface WorkerParts {
   readonly store: MessageStore;
   readonly loopDelay: LoopDelay;
   readonly sessions: SessionRegistry;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
 }
 
 export async function stopWorker(parts: WorkerParts, options: StopOptions): Promise<void> {
   const { readiness, gateway, server, idle, replays, gaps, marks, bus, store, sessions, log } = parts;
-  const deadline = Date.now() + options.deadlineMs;
-  const left = (): number => Math.max(0, deadline - Date.now());
+  const begunAt = parts.clock.moment();
+  const left = (): number => Math.max(0, options.deadlineMs - msSince(parts.clock, begunAt));
   const step = async (what: string, work: () => Promise<void> | void): Promise<void> => {
     try {
       await work();
@@ -72,7 +74,7 @@ export async function stopWorker(parts: WorkerParts, options: StopOptions): Prom
   await step('connections', async () => {
     if (sessions.size > 0) options.waiting(`${sessions.size} connections to close`);
     gateway.stop();
-    await allClosed(sessions, Math.min(CLOSE_MS, left()));
+    await allClosed(parts, Math.min(CLOSE_MS, left()));
     for (const { connection } of sessions.all()) connection.cut();
   });
   await step('http calls', async () => {
@@ -89,7 +91,10 @@ export async function stopWorker(parts: WorkerParts, options: StopOptions): Prom
   await step('loop delay', () => parts.loopDelay.close());
 }
 
-async function allClosed(sessions: SessionRegistry, withinMs: number): Promise<void> {
-  const until = Date.now() + withinMs;
-  while (sessions.size > 0 && Date.now() < until) await sleep(LOOK_MS);
+async function allClosed(
+  { sessions, clock }: Pick<WorkerParts, 'sessions' | 'clock'>,
+  withinMs: number,
+): Promise<void> {
+  const begunAt = clock.moment();
+  while (sessions.size > 0 && msSince(clock, begunAt) < withinMs) await sleep(LOOK_MS);
 }

@@ -90,7 +90,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   };
   const store = measuredStore(
     await openStore(config, { ids, clock, log, create: context.firstStart, onGroup, spillHooks }),
-    metrics,
+    { metrics, clock },
   );
 
   const sessions = new SessionRegistry();
@@ -239,7 +239,19 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   });
 
   const reception = new Reception({ gateway, desk, delivery, replays });
-  const handoffDeps = { peer, transit, follows, reception, gateway, links, visitors, budget, budgetKey, log };
+  const handoffDeps = {
+    peer,
+    transit,
+    follows,
+    reception,
+    gateway,
+    links,
+    visitors,
+    budget,
+    budgetKey,
+    clock,
+    log,
+  };
   const arrivals = new Arrivals({
     ...handoffDeps,
     onAdopted: (pausedMs) => metrics.connectionAdopted(pausedMs),
@@ -252,7 +264,6 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     delivery,
     replays,
     gaps,
-    clock,
     stopAccepting: () => server.leave(),
   });
   const memory = new MemoryWatch({ limitBytes: () => system().WorkerMemoryMax, peer });
@@ -330,6 +341,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
         store,
         loopDelay,
         sessions,
+        clock,
         log,
       };
       return stopWorker(parts, options);

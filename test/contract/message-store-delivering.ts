@@ -75,6 +75,23 @@ export function describeDelivering({
       }
     });
 
+    test('leave out for no hour what was sent before the clock was set back by one', async () => {
+      const store = await openStore();
+      for (const uid of [1, null]) {
+        const id = await acceptOne(store, message(uid));
+        await store.markSent([{ uid: 1, id, settled: false }], clock.now());
+        clock.step(-3_600_000);
+        expect(await pendingIds(store, 1, { notSentSince: clock.now() - 30_000 })).toEqual([id]);
+        // Clocks of other nodes may be ahead by so much.
+        await store.ack(1, [id], clock.now());
+        const other = await acceptOne(store, message(uid));
+        await store.markSent([{ uid: 1, id: other, settled: false }], clock.now() + 60_000);
+        expect(await pendingIds(store, 1, { notSentSince: clock.now() - 30_000 })).toEqual([]);
+        await store.ack(1, [other], clock.now());
+        clock.step(3_600_000);
+      }
+    });
+
     test('with what other devices settled lately, until it is read', async () => {
       const store = await openStore();
       for (const uid of [1, null]) {

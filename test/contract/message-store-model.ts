@@ -86,7 +86,7 @@ export class StoreModel {
         if (receipt?.settled) return receipt.readAt === null && number > settledSince;
         return (
           stored.releasesNeeded <= (this.#releases.get(stored.message.kind) ?? 0) &&
-          (receipt?.sentAt ?? Number.NEGATIVE_INFINITY) < notSentSince
+          !this.#wasSentSince(receipt?.sentAt ?? null, notSentSince)
         );
       })
       .slice(0, limit);
@@ -196,6 +196,11 @@ export class StoreModel {
         stored.expiresAt > this.#clock.now()
       );
     });
+  }
+
+  /** A stamp that is ahead of what clocks may differ by says nothing: the clock was set back. */
+  #wasSentSince(sentAt: number | null, since: number): boolean {
+    return sentAt !== null && sentAt >= since && sentAt <= this.#clock.now() + 60_000;
   }
 
   #isFor(stored: Stored, uid: number): boolean {

@@ -39,6 +39,7 @@ const call = fc.oneof(
   of(1, fc.record({ name: fc.constant('readKind'), user, kind: fc.option(kind, { freq: 1 }) })),
   of(2, fc.record({ name: fc.constant('release'), kind })),
   of(3, fc.record({ name: fc.constant('wait'), ms: fc.constantFrom(1, 5) })),
+  of(1, fc.record({ name: fc.constant('setClock'), byMs: fc.constantFrom(-3_600_000, 300_000) })),
   of(
     5,
     fc.record({
@@ -116,6 +117,8 @@ class Run {
         return this.#store.release(each.kind, at);
       case 'wait':
         return this.#clock.advance(each.ms);
+      case 'setClock':
+        return this.#clock.step(each.byMs);
       case 'page':
         return this.#comparePages(each);
     }

@@ -8,8 +8,10 @@ import { describe, expect, it } from 'vitest';
 import { Channels } from '../../src/platform/bus/redis/channels.js';
 import { Envelopes } from '../../src/platform/bus/redis/envelope.js';
 import { keySlot } from '../../src/platform/bus/redis/key-slot.js';
+import { HERE_EVERY_MS } from '../../src/platform/bus/redis/members.js';
 import { claimOnce, RedisNonces } from '../../src/platform/bus/redis/redis-nonces.js';
 import { systemClock } from '../../src/platform/clock/system-clock.js';
+import { type Clock, msLater } from '../../src/shared/base/clock.js';
 import { marksOf, pushTo } from '../contract/bus-contract.js';
 import { BlackHole } from '../support/black-hole.js';
 import { freePort } from '../support/daemon.js';
@@ -137,6 +139,20 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     await new Promise((resolve) => setTimeout(resolve, 5000));
     expect([b.gaps(), c.gaps()]).toEqual([1, 1]);
     await hole.close();
+  });
+
+  it('is shared with one that was held up itself, which blames nobody for what it has still to read', async () => {
+    const redis = redisConfig({ port: (await OwnRedis.start()).port });
+    let heldMs = 0;
+    const clock: Clock = { ...systemClock, moment: () => msLater(systemClock.moment(), heldMs) };
+    const a = await joinRedis(redis, { clock, answer: () => ({ connections: [] }) });
+    const b = await joinRedis(redis, { answer: () => ({ connections: [] }) });
+    const answers = async () => (await a.bus.ask('online', { uid: 7 }, { deadlineMs: 200 })).answers.length;
+    await expect.poll(answers, { timeout: 5000 }).toBe(2);
+    heldMs = 90_000;
+    await new Promise((resolve) => setTimeout(resolve, 2.5 * HERE_EVERY_MS));
+    expect(a.log.lines.filter(({ event }) => event === 'bus.silent')).toEqual([]);
+    expect([a.gaps(), b.gaps(), await answers()]).toEqual([0, 0, 2]);
   });
 
   it('carries it to all when a process died whose node noticed', async () => {

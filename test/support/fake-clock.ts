@@ -28,3 +28,6 @@ export class FakeClock implements Clock {
     this.#now += ms;
   }
 }
+
+/** By what a test sets the wall clock: an hour back, as after a wrong summer time, and five minutes forward. */
+export const CLOCK_STEPS_MS = [-3_600_000, 300_000] as const;

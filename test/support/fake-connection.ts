@@ -1,6 +1,9 @@
+import type { Clock } from '../../src/shared/base/clock.js';
 import type { WriteResult } from '../../src/worker/gateway/outbox.js';
 import type { Connection, LiveSession } from '../../src/worker/sessions/live-session.js';
 import { createSessionData } from '../../src/worker/sessions/session.js';
+
+import { FakeClock } from './fake-clock.js';
 
 export interface Sent {
   readonly cmd: string;
@@ -67,10 +70,10 @@ export class FakeConnection implements Connection {
 }
 
 export function fakeSession(
-  nowMs: number,
+  clock: Clock = new FakeClock(),
   connection = new FakeConnection(),
 ): LiveSession & { connection: FakeConnection } {
-  return { data: createSessionData('203.0.113.7', nowMs), connection, replay: null, missed: null };
+  return { data: createSessionData('203.0.113.7', clock), connection, replay: null, missed: null };
 }
 
 /** A whole unmasked text frame as the object it carries. */

@@ -49,7 +49,8 @@ export const NO_RELAYS: RelayHandlers = {
 export class FakeNode {
   readonly spawner = new FakeSpawner();
   readonly log = recordedLog();
-  readonly clock = systemClock;
+  /** Of its own, so that a test may take one of its readings over. */
+  readonly clock = { ...systemClock };
   readonly replacing = new OneAtATime();
   readonly configuring = new OneAtATime();
   readonly left: string[] = [];

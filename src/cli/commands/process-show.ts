@@ -1,4 +1,5 @@
 /** `spush process show`: every process of the server with its figures; with --watch again and again until Ctrl-C. */
+import { systemClock } from '../../platform/clock/system-clock.js';
 import { EXIT, SpushError } from '../../shared/base/errors.js';
 import { type CliAction, type CliContext, type GivenOptions, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { dateTime } from '../date-time.js';
@@ -54,7 +55,7 @@ async function show(context: CliContext, options: GivenOptions, seconds: number 
     terminal.printJson({ processes: sorted });
     return;
   }
-  const now = new Date();
+  const now = new Date(systemClock.now());
   const table = processTable(sorted, { mode, width: terminal.width, now });
   if (seconds !== null && terminal.isTerminal) terminal.clear();
   if (seconds !== null) terminal.print(`${dateTime(now)}, every ${seconds} s, Ctrl-C ends`);

@@ -2,10 +2,12 @@
  * `spush server stop`: asks the master, shows what it waits for, and returns when its process is really gone. A master
  * that does not answer gets SIGTERM, once its identity is certain. `-force` kills the whole tree instead.
  */
+import { systemClock } from '../../platform/clock/system-clock.js';
 import { locatePaths } from '../../platform/config/config-paths.js';
 import { unlinkIfThere } from '../../platform/instance/atomic-files.js';
 import { readInstance, removeStaleInstance } from '../../platform/instance/instance-file.js';
 import type { ProcessIdentity } from '../../platform/instance/process-identity.js';
+import { msBetween, msLater } from '../../shared/base/clock.js';
 import { EXIT, isSpushError, SpushError } from '../../shared/base/errors.js';
 import { type CliAction, type CliContext, type GivenOptions, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { configuredSeconds } from '../configured-seconds.js';
@@ -51,7 +53,7 @@ export async function stopServer(context: CliContext, options: GivenOptions): Pr
   const tell = progressOf(context, options);
   if (options.flag('force')) await forceStop(target, master, tell);
   else await orderlyStop(context, target, master, tell);
-  return { pid: master.pid, stoppedAt: new Date() };
+  return { pid: master.pid, stoppedAt: new Date(systemClock.now()) };
 }
 
 async function findMaster(target: MasterTarget): Promise<ProcessIdentity> {
@@ -87,7 +89,7 @@ async function orderlyStop(
   const { patience } = context;
   // The children stop within StopSeconds; the master goes after them.
   const deadlineMs = (await configuredSeconds(context, target.mode, 'StopSeconds')) * 1000 + patience.spareMs;
-  const end = performance.now() + deadlineMs;
+  const end = msLater(systemClock.moment(), deadlineMs);
   const answered = await askToStop(target, { deadlineMs, answerMs: patience.answerMs, tell, master });
   if (!answered) {
     tell(`the control socket does not answer; sending SIGTERM to pid ${master.pid}`);
@@ -95,7 +97,7 @@ async function orderlyStop(
     tell(`waiting for pid ${master.pid} to end`);
   }
   const left = await waitGone([{ identity: master, title: 'master' }], {
-    deadlineMs: end - performance.now(),
+    deadlineMs: msBetween(systemClock.moment(), end),
   });
   if (left.length > 0) throw await notStopped(target, master, deadlineMs, answered);
 }

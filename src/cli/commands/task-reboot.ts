@@ -1,4 +1,5 @@
 /** `spush task reboot`: ends every TaskWorker so that new ones take their places. */
+import { systemClock } from '../../platform/clock/system-clock.js';
 import { EXIT } from '../../shared/base/errors.js';
 import { type CliAction, FORCE_OPTION, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { callForLong } from '../long-call.js';
@@ -14,7 +15,10 @@ export const taskReboot: CliAction = {
     const before = force ? 'stop' : 'finishTasks';
     const data = await callForLong(context, options, { command: 'task.reboot', args: { force }, before });
     if (options.flag('json')) terminal.printJson(data);
-    else terminal.print(rebootTable(data.tasks, { width: terminal.width, now: new Date() }));
+    else {
+      const now = new Date(systemClock.now());
+      terminal.print(rebootTable(data.tasks, { width: terminal.width, now }));
+    }
     const missing = data.tasks.filter(({ newPid }) => newPid === null).map(({ pid }) => pid);
     if (missing.length === 0) return EXIT.done;
     terminal.printError(

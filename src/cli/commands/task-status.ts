@@ -1,4 +1,5 @@
 /** `spush task status`: what each TaskWorker has done and is doing. */
+import { systemClock } from '../../platform/clock/system-clock.js';
 import { EXIT } from '../../shared/base/errors.js';
 import { type CliAction, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { askMaster } from '../master-call.js';
@@ -12,7 +13,10 @@ export const taskStatus: CliAction = {
     const { terminal } = context;
     const data = await askMaster(context, options, 'task.status', {});
     if (options.flag('json')) terminal.printJson(data);
-    else terminal.print(taskTable(data.tasks, { width: terminal.width, now: new Date() }));
+    else {
+      const now = new Date(systemClock.now());
+      terminal.print(taskTable(data.tasks, { width: terminal.width, now }));
+    }
     return EXIT.done;
   },
 };

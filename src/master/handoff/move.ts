@@ -5,7 +5,7 @@
  *     open      sessions are announced and handed over
  *     closed    it has an ending: nothing is handed over any more
  */
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { shortGroup } from '../../shared/domain/role.js';
 import type { ClosedByReason, LeaveResult } from '../../shared/protocol/handoff.js';
 import type { ToMaster } from '../../shared/protocol/ipc.js';
@@ -67,7 +67,7 @@ export class Move {
   readonly #targets = new Map<MovingWorker, Target>();
   readonly #leaver = new Patience(LEAVER_SILENT_MS, () => this.end({ kind: 'leaverSilent' }));
   readonly #progress: MoveProgress;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'moment'>;
   #end: (ending: MoveEnding) => void = () => {};
   #open = true;
   #answer: LeaveResult | null = null;
@@ -75,10 +75,13 @@ export class Move {
   /** Connections that it had to hand over, as far as it has said. */
   #total: number | null = null;
   #longestPauseMs = 0;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #toldAt: Moment | null = null;
   #refused = 0;
 
-  constructor({ from, targets, progress, afterStall = 'bringBack' }: MoveOptions, clock: Clock) {
+  constructor(
+    { from, targets, progress, afterStall = 'bringBack' }: MoveOptions,
+    clock: Pick<Clock, 'moment'>,
+  ) {
     this.from = from;
     this.afterStall = afterStall;
     this.#progress = progress;
@@ -203,9 +206,9 @@ export class Move {
   }
 
   #tell(): void {
-    const now = this.#clock.now();
-    if (!this.#open || this.#total === null || now - this.#toldAt < PROGRESS_EVERY_MS) return;
-    this.#toldAt = now;
+    const isSoon = this.#toldAt !== null && msSince(this.#clock, this.#toldAt) < PROGRESS_EVERY_MS;
+    if (!this.#open || this.#total === null || isSoon) return;
+    this.#toldAt = this.#clock.moment();
     const [moved, longestPauseMs] = [this.#moved, this.#longestPauseMs];
     const total = this.#total;
     const who = `${shortGroup(this.from.role)}.${this.from.index}`;

@@ -37,7 +37,7 @@ const KILLED_MS = 5000;
 
 export interface MoverDeps {
   readonly permits: Pick<PermitDesk, 'move'>;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
 }
 

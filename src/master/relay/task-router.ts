@@ -4,6 +4,7 @@
  */
 
 import type { Peer } from '../../platform/rpc/peer.js';
+import { type Clock, msSince } from '../../shared/base/clock.js';
 import { isSpushError, SpushError } from '../../shared/base/errors.js';
 import type { ToChild, ToMaster } from '../../shared/protocol/ipc.js';
 
@@ -30,10 +31,12 @@ export class TaskRouter {
   readonly #running = new Map<TaskRunner, number>();
   readonly #waiting = new Set<Waiting>();
   readonly #runningMax: () => number;
+  readonly #clock: Pick<Clock, 'moment'>;
   #closed = false;
 
-  constructor(runningMax: () => number) {
+  constructor(runningMax: () => number, clock: Pick<Clock, 'moment'>) {
     this.#runningMax = runningMax;
+    this.#clock = clock;
   }
 
   /** Tasks that wait for a TaskWorker. */
@@ -55,9 +58,9 @@ export class TaskRouter {
   }
 
   async run({ name, args, deadlineMs }: Run['args']): Promise<Run['result']> {
-    const until = performance.now() + deadlineMs;
+    const calledAt = this.#clock.moment();
     const runner = this.#take() ?? (await this.#wait(name, deadlineMs));
-    const leftMs = Math.max(1, Math.round(until - performance.now()));
+    const leftMs = Math.max(1, Math.round(deadlineMs - msSince(this.#clock, calledAt)));
     try {
       return await runner.peer.call(
         'task.run',

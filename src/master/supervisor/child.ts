@@ -1,6 +1,7 @@
 /** One living process: who it is, how far it is, and the line to it. A child that is started again is a new one. */
 import type { HandHandlers, NoteHandlers } from '../../platform/rpc/peer.js';
 import { type CallHandlers, Peer } from '../../platform/rpc/peer.js';
+import type { Moment } from '../../shared/base/clock.js';
 import type { SpawnedRole } from '../../shared/domain/role.js';
 import type { ToChild, ToMaster } from '../../shared/protocol/ipc.js';
 import type { ChildEnd, SpawnedProcess } from './child-process.js';
@@ -49,8 +50,8 @@ export class Child {
   readonly ended: Promise<ChildEnd>;
   /** It has said hello, and hears what is said to it. */
   hears = false;
-  /** Unix ms; null as long as it is starting. */
-  readySince: number | null = null;
+  /** Null as long as it is starting. */
+  readySince: Moment | null = null;
   failure: ChildFailure | null = null;
   /** It was asked to stop: no new work for it. */
   stopping = false;

@@ -1,5 +1,5 @@
 /** Ends one process so that another takes its place: in order, as a reload does, or by killing it. */
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, msSince } from '../../shared/base/clock.js';
 import { type Moved, movedText } from '../handoff/moved.js';
 import type { Child } from './child.js';
 import type { ReplaceProgress, Replacer } from './replace.js';
@@ -14,7 +14,8 @@ export interface EndedProcess {
   readonly signal: 'SIGTERM' | 'SIGKILL';
   /** Unix ms. */
   readonly toldAt: number;
-  readonly endedAt: number | null;
+  /** How long it took to go; null when it is still there. */
+  readonly endedAfterMs: number | null;
   readonly newPid: number | null;
   /** What became of its connections; null where none are moved. */
   readonly moved: Moved | null;
@@ -37,11 +38,12 @@ export async function replaceProcess(
   { reason, progress }: EndProcessOptions,
 ): Promise<EndedProcess> {
   const replaced = await replacer.replace(slot, reason, progress);
-  const { child: next, toldAt, endedAt } = replaced;
+  const { child: next, toldAt, endedAfterMs } = replaced;
   const moved = slot.role === 'worker' ? replaced : null;
   const how = moved ? `, ${movedText(moved)}` : '';
   progress(`${newPidText(child, next.pid)}${how}`);
-  return { slot, child, signal: 'SIGTERM', toldAt: toldAt ?? clock.now(), endedAt, newPid: next.pid, moved };
+  const signal = 'SIGTERM';
+  return { slot, child, signal, toldAt: toldAt ?? clock.now(), endedAfterMs, newPid: next.pid, moved };
 }
 
 export async function killProcess(
@@ -49,15 +51,15 @@ export async function killProcess(
   { slot, child }: { slot: Slot; child: Child },
   { progress }: Pick<EndProcessOptions, 'progress'>,
 ): Promise<EndedProcess> {
-  const toldAt = clock.now();
-  let endedAt: number | null = null;
+  const [toldAt, told] = [clock.now(), clock.moment()];
+  let endedAfterMs: number | null = null;
   void child.ended.then(() => {
-    endedAt = clock.now();
+    endedAfterMs = msSince(clock, told);
   });
   child.kill('SIGKILL');
   const next = await slot.untilReady((ready) => ready !== child, NEW_PROCESS_MS);
   progress(newPidText(child, next?.pid ?? null));
-  return { slot, child, signal: 'SIGKILL', toldAt, endedAt, newPid: next?.pid ?? null, moved: null };
+  return { slot, child, signal: 'SIGKILL', toldAt, endedAfterMs, newPid: next?.pid ?? null, moved: null };
 }
 
 function newPidText({ name, pid }: Child, newPid: number | null): string {

@@ -4,7 +4,7 @@
  * help: then the limit is too low, or what is there needs that much, and that is said.
  */
 import type { Log } from '../../platform/log/log.js';
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { ToMaster } from '../../shared/protocol/ipc.js';
 import { movedText } from '../handoff/moved.js';
@@ -22,7 +22,7 @@ export interface MemoryGuardDeps {
   readonly supervisor: Pick<Supervisor, 'slotsOf' | 'isStopping'>;
   readonly replacer: Pick<Replacer, 'replace'>;
   readonly replacing: OneAtATime;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
 }
 
@@ -30,8 +30,8 @@ type MemoryUse = ToMaster['notes']['memory.above'];
 
 /** Of one place. */
 interface Past {
-  /** Unix ms of the last replacement, whether it came off or not. */
-  readonly at: number;
+  /** Of the last replacement, whether it came off or not. */
+  readonly at: Moment;
   warned: boolean;
 }
 
@@ -56,12 +56,12 @@ export class MemoryGuard {
       return;
     }
     const past = this.#past.get(slot.name);
-    if (past && clock.now() - past.at < MEMORY_REPLACE_EVERY_MS) {
+    if (past && msSince(clock, past.at) < MEMORY_REPLACE_EVERY_MS) {
       if (!past.warned) log.warn('memory.aboveAgain', { ...fields, everyMs: MEMORY_REPLACE_EVERY_MS });
       past.warned = true;
       return;
     }
-    this.#past.set(slot.name, { at: clock.now(), warned: false });
+    this.#past.set(slot.name, { at: clock.moment(), warned: false });
     log.warn('memory.above', fields);
     try {
       const replaced = await replacing.run('the replacement of a Worker that uses too much memory', () =>

@@ -10,7 +10,7 @@
  * Of the CrontabScheduler there are never two, or jobs would fire twice: there the old one ends first.
  */
 import type { Log } from '../../platform/log/log.js';
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, msSince } from '../../shared/base/clock.js';
 import { errorText, SpushError } from '../../shared/base/errors.js';
 import type { MoveProgress } from '../handoff/move.js';
 import { type Moved, movedOf, NOTHING_MOVED } from '../handoff/moved.js';
@@ -36,14 +36,15 @@ export interface ReplaceDeps {
 
 export interface Replaced extends Moved {
   readonly child: Child;
-  /** Unix ms: when the old process was told to go, and when it had gone; null when nobody was here, or it cannot end. */
+  /** Unix ms: when the old process was told to go; null when nobody was here. */
   readonly toldAt: number | null;
-  readonly endedAt: number | null;
+  /** How long it took to go; null when nobody was here, or it cannot end. */
+  readonly endedAfterMs: number | null;
 }
 
 export type ReplaceProgress = MoveProgress;
 
-type Ended = Pick<Replaced, 'toldAt' | 'endedAt'>;
+type Ended = Pick<Replaced, 'toldAt' | 'endedAfterMs'>;
 
 export class Replacer {
   readonly #deps: ReplaceDeps;
@@ -123,14 +124,14 @@ export class Replacer {
     { reason, progress }: { reason: string; progress: ReplaceProgress },
   ): Promise<Ended> {
     const { clock, log, deadlineMs, onLeaving } = this.#deps;
-    if (!old) return { toldAt: null, endedAt: null };
+    if (!old) return { toldAt: null, endedAfterMs: null };
     onLeaving(old);
-    const toldAt = clock.now();
-    let endedAt: number | null = null;
+    const [toldAt, told] = [clock.now(), clock.moment()];
+    let endedAfterMs: number | null = null;
     void old.ended.then(() => {
-      endedAt = clock.now();
+      endedAfterMs = msSince(clock, told);
     });
     await stopChildren([old], { reason, deadlineMs: deadlineMs(), closing: 'process', log, progress });
-    return { toldAt, endedAt };
+    return { toldAt, endedAfterMs };
   }
 }

@@ -5,6 +5,7 @@
  * does not help (a crash loop), only once a minute, which is an error in the log and a state of its own. A child that
  * somebody ended from outside (SIGKILL, SIGTERM, or in order by itself) while it was at work is not to blame for it.
  */
+import { type Moment, msBetween } from '../../shared/base/clock.js';
 
 export const BACKOFF_MS = [0, 500, 1000, 2000, 4000] as const;
 /** At work for so long, a child counts as healthy again. */
@@ -17,8 +18,7 @@ export const CRASHES_IN_A_ROW_MAX = BACKOFF_MS.length + 1;
 export const CRASH_LOOP_PAUSE_MS = 60_000;
 
 export interface Death {
-  /** Unix ms. */
-  readonly at: number;
+  readonly at: Moment;
   /** How long it had been ready; null when it never was. */
   readonly readyMs: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -31,14 +31,14 @@ export interface Restart {
 }
 
 export class RestartPolicy {
-  /** Unix ms of the deaths that count, oldest first. */
-  #crashes: number[] = [];
+  /** When those deaths were that count, oldest first. */
+  #crashes: Moment[] = [];
   #inARow = 0;
 
   afterDeath(death: Death): Restart {
     if (death.readyMs !== null && isFromOutside(death)) return { delayMs: 0, crashLoop: false };
     this.#inARow = death.readyMs !== null && death.readyMs >= HEALTHY_MS ? 1 : this.#inARow + 1;
-    this.#crashes = this.#crashes.filter((at) => at > death.at - CRASH_WINDOW_MS);
+    this.#crashes = this.#crashes.filter((at) => msBetween(at, death.at) < CRASH_WINDOW_MS);
     this.#crashes.push(death.at);
     if (this.#crashes.length >= CRASHES_MAX || this.#inARow >= CRASHES_IN_A_ROW_MAX) {
       return { delayMs: CRASH_LOOP_PAUSE_MS, crashLoop: true };

@@ -12,7 +12,7 @@
  */
 
 import type { Log } from '../../platform/log/log.js';
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, msSince } from '../../shared/base/clock.js';
 import { errorText, isErrorCode, SpushError } from '../../shared/base/errors.js';
 import { childTitle, type SpawnedRole } from '../../shared/domain/role.js';
 import type { ChildStats, LogConsole } from '../../shared/protocol/ipc.js';
@@ -215,7 +215,7 @@ export class Supervisor {
         onConnected(child);
       },
       ready: () => {
-        child.readySince = clock.now();
+        child.readySince = clock.moment();
         slot.crashLoop = false;
         if (slot.child === child) slot.fresh = false;
         else if (slot.role !== 'worker' || !slot.child) this.promote(slot, child);
@@ -269,8 +269,8 @@ export class Supervisor {
     if (had && slot.next?.isReady) this.promote(slot, slot.next);
     // One that was replaced, or one of two while the other is there, leaves no gap.
     if (this.#stopping || slot.held || !(had || wasNext) || slot.child || slot.next) return;
-    const readyMs = child.readySince === null ? null : clock.now() - child.readySince;
-    this.#startLater(slot, slot.policy.afterDeath({ at: clock.now(), readyMs, exitCode, signal }));
+    const readyMs = child.readySince === null ? null : msSince(clock, child.readySince);
+    this.#startLater(slot, slot.policy.afterDeath({ at: clock.moment(), readyMs, exitCode, signal }));
   }
 
   #startLater(slot: Slot, { delayMs, crashLoop }: Restart): void {

@@ -2,18 +2,17 @@
  * Keeps good answers for a short while, so that a storm of reconnects does not become a storm on the main site. Keys are
  * kept as digests. When it is full, the oldest answer goes; all live equally long, so the oldest would be the next to go anyway.
  */
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 
 export interface AnswerCacheOptions {
   readonly keepMs: number;
   readonly entriesMax: number;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
 }
 
 interface Entry {
   readonly uid: number;
-  /** Unix ms. */
-  readonly until: number;
+  readonly keptAt: Moment;
 }
 
 export class AnswerCache {
@@ -32,14 +31,14 @@ export class AnswerCache {
 
   get(digest: string): number | null {
     const entry = this.#entries.get(digest);
-    return entry !== undefined && entry.until > this.#options.clock.now() ? entry.uid : null;
+    return entry !== undefined && !this.#isOld(entry) ? entry.uid : null;
   }
 
   set(digest: string, uid: number): void {
     const { keepMs, entriesMax, clock } = this.#options;
     if (keepMs <= 0) return;
     this.#delete(digest);
-    this.#entries.set(digest, { uid, until: clock.now() + keepMs });
+    this.#entries.set(digest, { uid, keptAt: clock.moment() });
     const digests = this.#digestsOf.get(uid) ?? new Set();
     this.#digestsOf.set(uid, digests.add(digest));
     this.#dropOld(entriesMax);
@@ -50,11 +49,14 @@ export class AnswerCache {
   }
 
   #dropOld(entriesMax: number): void {
-    const now = this.#options.clock.now();
     for (const [digest, entry] of this.#entries) {
-      if (entry.until > now && this.#entries.size <= entriesMax) return;
+      if (!this.#isOld(entry) && this.#entries.size <= entriesMax) return;
       this.#delete(digest);
     }
+  }
+
+  #isOld({ keptAt }: Entry): boolean {
+    return msSince(this.#options.clock, keptAt) >= this.#options.keepMs;
   }
 
   #delete(digest: string): void {

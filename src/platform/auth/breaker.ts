@@ -5,13 +5,13 @@
  *   closed --failures in a row--> open --time is up, next call--> probing --success--> closed
  *                                   ^------------failure-------------'
  */
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import type { BreakerState } from './user-verifier.js';
 
 export interface BreakerOptions {
   readonly failures: number;
   readonly openMs: number;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly onChange: (state: BreakerState) => void;
 }
 
@@ -19,8 +19,8 @@ export class Breaker {
   readonly #options: BreakerOptions;
   #state: BreakerState = 'closed';
   #failures = 0;
-  /** Unix ms. */
-  #openUntil = 0;
+  /** When it opened last; null: never. */
+  #openedAt: Moment | null = null;
   /** Calls begun in an earlier state have no say in this one. */
   #epoch = 0;
 
@@ -30,8 +30,9 @@ export class Breaker {
 
   /** True when a call would be let through now. */
   get passable(): boolean {
-    if (this.#state === 'open') return this.#options.clock.now() >= this.#openUntil;
-    return this.#state === 'closed';
+    if (this.#state !== 'open') return this.#state === 'closed';
+    const { clock, openMs } = this.#options;
+    return this.#openedAt === null || msSince(clock, this.#openedAt) >= openMs;
   }
 
   /** Null when it may not be run now. A throw counts as a failure. */
@@ -58,7 +59,7 @@ export class Breaker {
     this.#failures += 1;
     if (this.#state === 'probing' || this.#failures >= this.#options.failures) {
       this.#failures = 0;
-      this.#openUntil = this.#options.clock.now() + this.#options.openMs;
+      this.#openedAt = this.#options.clock.moment();
       this.#change('open');
     }
   }

@@ -2,7 +2,7 @@
  * Lets so many calls run at a time, which can change while it works; the others wait in order. The line is bounded in length and in time:
  * who comes when it is full, or has waited too long, is turned away.
  */
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msBetween, msLater } from '../../shared/base/clock.js';
 import { SpushError } from '../../shared/base/errors.js';
 
 export interface CallQueueOptions {
@@ -10,15 +10,14 @@ export interface CallQueueOptions {
   readonly concurrency: () => number;
   readonly waitingMax: number;
   readonly waitMsMax: number;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly onTurnedAway: () => void;
 }
 
 interface Waiter {
   readonly enter: () => void;
   readonly turnAway: (error: SpushError) => void;
-  /** Unix ms. */
-  readonly until: number;
+  readonly until: Moment;
 }
 
 export class CallQueue {
@@ -49,7 +48,7 @@ export class CallQueue {
       throw this.#turnedAway(`${waitingMax} logins wait for the main site already`);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.add({ enter: resolve, turnAway: reject, until: clock.now() + waitMsMax });
+      this.#waiting.add({ enter: resolve, turnAway: reject, until: msLater(clock.moment(), waitMsMax) });
       this.#watchFirst();
     });
   }
@@ -70,7 +69,7 @@ export class CallQueue {
   #watchFirst(): void {
     const [first] = this.#waiting;
     if (this.#timer !== null || first === undefined) return;
-    const waitMs = Math.max(1, first.until - this.#options.clock.now());
+    const waitMs = Math.max(1, Math.ceil(msBetween(this.#options.clock.moment(), first.until)));
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#turnAwayLate();
@@ -80,9 +79,9 @@ export class CallQueue {
   }
 
   #turnAwayLate(): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.moment();
     for (const waiter of this.#waiting) {
-      if (waiter.until > now) return;
+      if (msBetween(now, waiter.until) > 0) return;
       this.#waiting.delete(waiter);
       const seconds = this.#options.waitMsMax / 1000;
       waiter.turnAway(this.#turnedAway(`the main site could not be asked within ${seconds} s`));

@@ -6,14 +6,14 @@
  * In each: `*`, a value, a range `a-b` (over the end too: `22-6`), a step of a range or of `*` (`0-23/3`), lists of
  * them with commas. Day of month also `?`, `L` (last), `L-3`, `15W` (the working day nearest to the 15th), `LW`; weekday also `?`,
  * `5L` (last Friday), `1#2` (second Monday). As in EasySwoole, and unlike the classic cron, a date must fit the day of
- * month AND the weekday. A time that a change to summer time leaves out does not come on that day.
+ * month AND the weekday. What becomes of a rule where clocks are changed is in rule-times.ts.
  *
- * The library that fires the rules reads some mistakes as something else (JAN1 as November), so the words are checked
- * here; what they mean, and whether they ever come true, is the library's to say.
+ * The library that knows the words reads some mistakes as something else (JAN1 as November), so they are checked here; what
+ * they mean, and whether they ever come true, is the library's to say.
  */
-import { createTask } from 'node-cron';
 import { errorText } from '../../shared/base/errors.js';
 import { didYouMean } from '../../shared/base/nearest.js';
+import { RuleTimes } from './rule-times.js';
 
 export type RuleCheck =
   /** Five fields with one space between them; an alias is written out. */
@@ -27,6 +27,9 @@ export const RULE_ALIASES: ReadonlyMap<string, string> = new Map([
   ['@daily', '0 0 * * *'],
   ['@hourly', '0 * * * *'],
 ]);
+
+/** Where a rule is looked for from: 2000-01-01, so that the answer is the same on every day. */
+const CENTURY_MS = Date.UTC(2000, 0, 1);
 
 /** Longer ones are no rule that a person wrote. */
 export const RULE_LENGTH_MAX = 256;
@@ -139,19 +142,13 @@ function allowed({ min, max, names, special, name }: Field): string {
   return `expected ${min} to ${max}${named}, with * , - /${more}`;
 }
 
-/** Why no moment fits the rule; null when one does. Looks a hundred years ahead. */
+/** Why no moment fits the rule; null when one does. */
 function neverComes(rule: string, timeZone: string | null): string | null {
   try {
-    const task = createTask(rule, () => {}, timeZone === null ? {} : { timezone: timeZone });
-    try {
-      task.getNextRuns(1);
-    } finally {
-      void task.destroy();
-    }
-    return null;
+    if (new RuleTimes(rule, timeZone).next(CENTURY_MS) !== null) return null;
   } catch (error) {
-    const [, , day, month, weekday] = rule.split(' ');
-    if (!/impossible day|next matching date/.test(errorText(error))) return errorText(error);
-    return `it never comes: no date has day of month ${day}, month ${month} and weekday ${weekday} together, at an hour that exists`;
+    return errorText(error);
   }
+  const [, , day, month, weekday] = rule.split(' ');
+  return `it never comes: no date has day of month ${day}, month ${month} and weekday ${weekday} together`;
 }

@@ -1,17 +1,21 @@
 /** The message store, with the duration and success of every call told to the metrics. */
+import { type Clock, msSince } from '../../shared/base/clock.js';
 import type { MessageStore } from '../store/message-store.js';
 import type { Metrics } from './metrics.js';
 
-export function measuredStore(store: MessageStore, metrics: Pick<Metrics, 'storeCalled'>): MessageStore {
+export function measuredStore(
+  store: MessageStore,
+  { metrics, clock }: { metrics: Pick<Metrics, 'storeCalled'>; clock: Pick<Clock, 'moment'> },
+): MessageStore {
   async function timed<T>(call: string, work: () => Promise<T>): Promise<T> {
-    const begun = performance.now();
+    const begun = clock.moment();
     let ok = false;
     try {
       const result = await work();
       ok = true;
       return result;
     } finally {
-      metrics.storeCalled(call, (performance.now() - begun) / 1000, ok);
+      metrics.storeCalled(call, msSince(clock, begun) / 1000, ok);
     }
   }
   return {

@@ -6,7 +6,9 @@
  * A call that fails is logged once in the life of the process. Where the program is missing, no further call is tried.
  */
 import { execa } from 'execa';
+import { type Clock, momentMs } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
+import { systemClock } from '../clock/system-clock.js';
 import type { ServiceManager } from '../config/service-manager.js';
 import type { Log } from '../log/log.js';
 import { type Notifier, silentNotifier, type Vitals } from './notifier.js';
@@ -23,6 +25,8 @@ export interface SystemdNotifierDeps {
   readonly send: SendNotice;
   readonly watchdogMs: number | null;
   readonly log: Log;
+  /** Has to be the machine's, which systemd reads too. */
+  readonly clock?: Pick<Clock, 'moment'>;
 }
 
 export function createNotifier(manager: ServiceManager | null, log: Log): Notifier {
@@ -62,8 +66,9 @@ export class SystemdNotifier implements Notifier {
   }
 
   reloading(): void {
-    // Newer versions want the time, in the clock that hrtime reads, to tell this reload from an earlier one.
-    const microseconds = process.hrtime.bigint() / 1000n;
+    const { clock = systemClock } = this.#deps;
+    // Newer versions want the time, by CLOCK_MONOTONIC, to tell this reload from an earlier one.
+    const microseconds = Math.floor(momentMs(clock.moment()) * 1000);
     this.#tell(['RELOADING=1', `MONOTONIC_USEC=${microseconds}`, 'STATUS=reloading']);
   }
 

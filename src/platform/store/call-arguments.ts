@@ -5,6 +5,9 @@ import { ID_ZERO, type MessageId } from '../../shared/domain/message-id.js';
 import { KIND_NUMBER } from './kind-number.js';
 import type { PendingQuery } from './message-store.js';
 
+/** Clocks of nodes agree within this, as the bus asks of them. A stamp further ahead is of a clock that was set back since. */
+export const CLOCKS_APART_MS_MAX = 60_000;
+
 /** All kinds, or the one that was asked for. */
 export function kindNumbers(kind: Kind | undefined): number[] {
   return (kind === undefined ? KINDS : [kind]).map((each) => KIND_NUMBER[each]);
@@ -31,6 +34,8 @@ export interface PendingArgs {
   /** Kind numbers asked for. */
   readonly kinds: readonly number[];
   readonly notSentSince: number;
+  /** Stamps above this one say nothing. */
+  readonly sentAtMax: number;
   readonly settledSince: MessageId | null;
   readonly limit: number;
   /** Unix ms. */
@@ -44,6 +49,7 @@ export function pendingArgs(uids: readonly number[], query: PendingQuery, now: n
     after: query.after ?? ID_ZERO,
     kinds: kindNumbers(query.kind),
     notSentSince: query.notSentSince ?? Number.MAX_SAFE_INTEGER,
+    sentAtMax: now + CLOCKS_APART_MS_MAX,
     settledSince: query.settledSince ?? null,
     limit: assertLimit(query.limit),
     now,

@@ -31,7 +31,10 @@ export interface PendingQuery {
   /** Only ids above this one. */
   readonly after?: MessageId;
   readonly kind?: Kind;
-  /** Unix ms: messages sent at or after this moment are left out (the sweep does not send again so soon). */
+  /**
+   * Unix ms: messages sent at or after this moment are left out (the sweep does not send again so soon). Not those whose
+   * stamp is ahead of now by more than clocks may differ: the clock was set back, and they would wait until it is there again.
+   */
   readonly notSentSince?: number;
   /** Also messages above this one that were settled and not read: what another device of the user got and this one may not have. */
   readonly settledSince?: MessageId;

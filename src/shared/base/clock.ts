@@ -46,6 +46,21 @@ export function momentOf(ms: number): Moment {
   return ms as unknown as Moment;
 }
 
+/** A moment with what the wall said then: for what is looked up later among things that are stamped. */
+export interface StampedMoment {
+  readonly at: Moment;
+  readonly unixMs: number;
+}
+
+export function stampedNow(clock: Clock): StampedMoment {
+  return { at: clock.moment(), unixMs: clock.now() };
+}
+
+/** Unix ms: nothing that was stamped since has an earlier stamp, whatever the wall clock was set to meanwhile. */
+export function earliestStamp(clock: Clock, { at, unixMs }: StampedMoment): number {
+  return Math.min(unixMs, clock.now() - msSince(clock, at));
+}
+
 /** Unix seconds of now, the `ts` of every frame. */
 export function nowSeconds(clock: Pick<Clock, 'now'>): number {
   return Math.floor(clock.now() / 1000);

@@ -2,6 +2,8 @@
  * A session is plain data beside a socket: everything spush knows about one connection, so that it can be handed to
  * another Worker with it. It holds no functions, no timers and no socket.
  */
+import type { Moment } from '../base/clock.js';
+
 export interface Login {
   readonly uid: number;
   /** `ukey` is the web's, `token` the app's. */
@@ -22,12 +24,12 @@ export interface SessionData {
   /** Unix ms. */
   readonly connectedAt: number;
   login: Login | null;
-  /** Unix ms of the last traffic in either direction. */
-  lastTrafficAt: number;
+  /** Of the last traffic in either direction. */
+  lastTrafficAt: Moment;
   /** Unreadable frames in a row. */
   unreadable: number;
-  /** Messages and read marks written to this socket (their ids) and when (Unix ms), newest last, bounded. */
-  readonly seen: Map<string, number>;
+  /** Messages and read marks written to this socket (their ids) and when, newest last, bounded. */
+  readonly seen: Map<string, Moment>;
 }
 
 /** What `GET /api/user/:uid` tells of a connection. */

@@ -28,7 +28,10 @@ export interface TravellingReplay {
   readonly settledSince: MessageId | null;
 }
 
-/** A session as it travels; what it holds is documented at `SessionData` and `LiveSession`. */
+/**
+ * A session as it travels; what it holds is documented at `SessionData` and `LiveSession`. Its moments are milliseconds, with
+ * fractions, of the machine's monotonic clock, which both Workers read.
+ */
 export interface TravellingSession {
   readonly id: string;
   readonly address: string;
@@ -37,7 +40,7 @@ export interface TravellingSession {
   readonly lastTrafficAt: number;
   readonly unreadable: number;
   readonly seen: readonly (readonly [string, number])[];
-  /** The rate bucket: what is left in it, and when (Unix ms) that was counted. */
+  /** The rate bucket: what is left in it, and when that was counted. */
   readonly rate: { readonly tokens: number; readonly filledAt: number };
   /** Commands refused for their rate, in a row. */
   readonly refused: number;
@@ -47,7 +50,7 @@ export interface TravellingSession {
   readonly owed: readonly MessageItem[];
   /** Bytes of the client that were read and are not finished messages: base64, as they were on the wire. */
   readonly head: string;
-  /** Since when nobody reads from it: milliseconds, with fractions, of the machine's monotonic clock. */
+  /** Since when nobody reads from it. */
   readonly leftAt: number;
 }
 

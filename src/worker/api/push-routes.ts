@@ -12,7 +12,7 @@ import type { Route } from './route.js';
 export interface PushDeps {
   readonly acceptance: Acceptance;
   readonly config: () => Config;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 export function pushRoutes({ acceptance, config, clock }: PushDeps): Route[] {

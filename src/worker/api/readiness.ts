@@ -4,7 +4,7 @@
  */
 
 import type { Log } from '../../platform/log/log.js';
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { errorText, isSpushError } from '../../shared/base/errors.js';
 
 export interface ReadinessCheck {
@@ -28,7 +28,7 @@ export interface Readiness {
 
 export interface ReadinessOptions {
   readonly checks: readonly ReadinessCheck[];
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
   readonly deadlineMs?: number;
   readonly keepMs?: number;
@@ -44,13 +44,13 @@ export function createReadiness(options: ReadinessOptions): Readiness {
   const checks = options.checks.map((check) => singleFlight(check));
   let stopping = false;
   let round: Promise<readonly NotReady[]> | null = null;
-  let kept: { readonly reasons: readonly NotReady[]; readonly until: number } | null = null;
+  let kept: { readonly reasons: readonly NotReady[]; readonly at: Moment } | null = null;
   let wasReady = true;
 
   async function run(): Promise<readonly NotReady[]> {
     const results = await Promise.all(checks.map(({ name, run }) => inTime(name, run(), deadlineMs)));
     const reasons = results.filter((reason) => reason !== null);
-    kept = { reasons, until: clock.now() + keepMs };
+    kept = { reasons, at: clock.moment() };
     round = null;
     if (wasReady !== (reasons.length === 0)) tell(reasons);
     return reasons;
@@ -65,7 +65,7 @@ export function createReadiness(options: ReadinessOptions): Readiness {
   return {
     async reasons() {
       if (stopping) return STOPPING;
-      if (kept !== null && clock.now() < kept.until) return kept.reasons;
+      if (kept !== null && msSince(clock, kept.at) < keepMs) return kept.reasons;
       round ??= run();
       return await round;
     },

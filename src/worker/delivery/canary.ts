@@ -79,6 +79,6 @@ export class Canary {
       end: () => {},
       cut: () => {},
     };
-    return { data: createSessionData('canary', this.#clock.now()), connection, replay: null, missed: null };
+    return { data: createSessionData('canary', this.#clock), connection, replay: null, missed: null };
   }
 }

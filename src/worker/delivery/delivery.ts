@@ -4,8 +4,7 @@
  * Promises: a message reaches every session of its user once while the session remembers it, in order of id within one
  * source (live or replay); what cannot be written now stays pending in the store. Never waits for a reader.
  */
-import type { Clock } from '../../shared/base/clock.js';
-import { nowSeconds } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msBetween, nowSeconds } from '../../shared/base/clock.js';
 import type { MessageItem } from '../../shared/domain/message.js';
 import { idBefore, type MessageId } from '../../shared/domain/message-id.js';
 import type { BusEvent } from '../../shared/protocol/bus-events.js';
@@ -94,7 +93,7 @@ export class Delivery {
     items: readonly MessageItem[],
     options: { again?: boolean; frame?: Buffer } = {},
   ): void {
-    const now = this.#deps.clock.now();
+    const now = this.#deps.clock.moment();
     const fresh = items.filter((item) => !this.#hasSeen(session, item, now, options.again === true));
     if (fresh.length === 0) return;
     const frame = fresh.length === items.length ? options.frame : undefined;
@@ -103,7 +102,7 @@ export class Delivery {
 
   /** A page of a replay; answers how many messages were written. */
   replayItems(session: LoggedInSession, items: readonly MessageItem[], more: boolean): number {
-    const now = this.#deps.clock.now();
+    const now = this.#deps.clock.moment();
     const fresh: MessageItem[] = [];
     for (const item of items) {
       if (!this.#hasSeen(session, item, now, false)) fresh.push(item);
@@ -123,7 +122,7 @@ export class Delivery {
   #read(session: LoggedInSession, { session: reader, n }: ReadEvent, frame: Buffer): void {
     if (session.data.id === reader || session.data.seen.has(n)) return;
     session.connection.put(frame);
-    noteSeen(session.data.seen, n, this.#deps.clock.now());
+    noteSeen(session.data.seen, n, this.#deps.clock.moment());
   }
 
   #readFrame({ mark }: ReadEvent): Buffer {
@@ -163,7 +162,7 @@ export class Delivery {
 
   /** Answers whether the store was told that somebody got it. */
   #notice(session: LiveSession, item: MessageItem, frame: Buffer, marked: boolean): boolean {
-    const now = this.#deps.clock.now();
+    const now = this.#deps.clock.moment();
     if (this.#hasSeen(session, item, now, false)) return false;
     if (!isLoggedIn(session)) {
       // Visitors get notices live only: there is nobody to keep them for.
@@ -197,7 +196,7 @@ export class Delivery {
     session: LoggedInSession,
     items: readonly MessageItem[],
     frame: Buffer,
-    now: number,
+    now: Moment,
     marks = true,
   ): boolean {
     const { login } = session.data;
@@ -229,8 +228,8 @@ export class Delivery {
     this.#deps.marks.add({ uid, id: item.id, settled: !ack });
   }
 
-  #hasSeen(session: LiveSession, item: MessageItem, now: number, again: boolean): boolean {
+  #hasSeen(session: LiveSession, item: MessageItem, now: Moment, again: boolean): boolean {
     const at = session.data.seen.get(item.id);
-    return at !== undefined && !(again && now - at >= this.#deps.resendMs());
+    return at !== undefined && !(again && msBetween(at, now) >= this.#deps.resendMs());
   }
 }

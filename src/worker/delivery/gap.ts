@@ -10,7 +10,7 @@ export interface Gap {
 const NOTICED_MS = 60_000;
 
 /** A gap that ends now, and whose beginning is not known. */
-export function recentGap(clock: Clock): Gap {
+export function recentGap(clock: Pick<Clock, 'now'>): Gap {
   return { since: clock.now() - NOTICED_MS };
 }
 

@@ -37,7 +37,7 @@ const LOOK_BACK_MS = SEEN_MS - 10_000;
 
 export interface ReplayDeps {
   readonly store: Pick<MessageStore, 'pending' | 'list'>;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
   readonly delivery: () => Pick<Delivery, 'replayItems' | 'liveItems'>;
   readonly log: Log;
 }
@@ -118,8 +118,11 @@ export class Replays {
     login: Login,
     state: Pick<ReplayState, 'settledSince' | 'missedAbove'>,
   ): Pick<ReplayState, 'settledSince' | 'missedAbove'> {
-    const from = Math.max(since - COMMIT_MS_MAX, login.since);
-    const farthest = this.#deps.clock.now() - LOOK_BACK_MS;
+    const now = this.#deps.clock.now();
+    const beganAt = since - COMMIT_MS_MAX;
+    // A login that is ahead of the clock was made before that was set back.
+    const from = login.since > now ? beganAt : Math.max(beganAt, login.since);
+    const farthest = now - LOOK_BACK_MS;
     return {
       settledSince: older(state.settledSince, firstIdOf(Math.max(from, farthest))),
       missedAbove: older(state.missedAbove, from < farthest ? firstIdOf(from) : null),

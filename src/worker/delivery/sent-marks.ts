@@ -17,13 +17,13 @@ const WAITING_MAX = 500_000;
 
 export class SentMarks {
   readonly #store: Pick<MessageStore, 'markSent'>;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #log: Log;
   #waiting: SentMark[] = [];
   #flushing: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(deps: { store: Pick<MessageStore, 'markSent'>; clock: Clock; log: Log }) {
+  constructor(deps: { store: Pick<MessageStore, 'markSent'>; clock: Pick<Clock, 'now'>; log: Log }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#log = deps.log;

@@ -2,20 +2,21 @@
  * Counts per client address, IPv6 by /64: open connections, and refused logins in the running minute. Loopback is free:
  * only programs of this machine come from there, or a proxy that does not tell its clients apart.
  */
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 
 /** Addresses with refused logins that are remembered; when full the oldest minute is forgotten with all its addresses. */
 const REFUSALS_MAX = 100_000;
 const MINUTE_MS = 60_000;
 
 export class AddressBudget {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'moment'>;
   readonly #links = new Map<string, number>();
   #refusals = new Map<string, number>();
-  #minuteStartedAt = 0;
+  #minuteStartedAt: Moment;
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'moment'>) {
     this.#clock = clock;
+    this.#minuteStartedAt = clock.moment();
   }
 
   /** Takes a place for a connection; false when the address has `max` already. */
@@ -48,9 +49,9 @@ export class AddressBudget {
   }
 
   #turnMinute(): void {
-    const now = this.#clock.now();
-    if (now - this.#minuteStartedAt < MINUTE_MS && this.#refusals.size < REFUSALS_MAX) return;
-    this.#minuteStartedAt = now;
+    const isOver = msSince(this.#clock, this.#minuteStartedAt) >= MINUTE_MS;
+    if (!isOver && this.#refusals.size < REFUSALS_MAX) return;
+    this.#minuteStartedAt = this.#clock.moment();
     this.#refusals = new Map();
   }
 }

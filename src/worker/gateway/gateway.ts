@@ -176,7 +176,7 @@ export class Gateway {
     const { data } = session;
     ws.on('message', (message: Buffer, isBinary: boolean) => loop.onMessage(message, isBinary));
     ws.on('ping', () => {
-      data.lastTrafficAt = clock.now();
+      data.lastTrafficAt = clock.moment();
     });
     // ws has answered with the right close code already; the close event follows.
     ws.on('error', (error) => log.debug('gateway.frame-refused', { session: data.id, error: error.message }));
@@ -261,7 +261,7 @@ export class Gateway {
 
   #open(ws: WebSocket, socket: Duplex, address: string): LiveSession {
     const { sessions, stats, clock, handshakes } = this.#deps;
-    const attached = this.#attach(ws, socket, createSessionData(address, clock.now()), null);
+    const attached = this.#attach(ws, socket, createSessionData(address, clock), null);
     const { session, connection } = attached;
     if ('setKeepAlive' in socket && typeof socket.setKeepAlive === 'function')
       socket.setKeepAlive(true, KEEP_ALIVE_MS);

@@ -2,7 +2,7 @@
  * How many connections were opened in a second here, at most: what this process has shown that it can do. Clients that are
  * sent away together come back spread over a time that fits it.
  */
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 
 /** Taken for granted before anything was measured. */
 export const HANDSHAKES_PER_SECOND_MIN = 200;
@@ -11,14 +11,15 @@ export const RETRY_SECONDS_MAX = 300;
 const SECOND_MS = 1000;
 
 export class HandshakeMeter {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'moment'>;
   readonly #random: () => number;
-  #second = 0;
+  /** When the running second began: with a connection; null: none has been opened yet. */
+  #begunAt: Moment | null = null;
   #opened = 0;
   #most = HANDSHAKES_PER_SECOND_MIN;
 
   /** @param random 0 … 1, as Math.random */
-  constructor(clock: Clock, random: () => number) {
+  constructor(clock: Pick<Clock, 'moment'>, random: () => number) {
     this.#clock = clock;
     this.#random = random;
   }
@@ -29,9 +30,8 @@ export class HandshakeMeter {
   }
 
   opened(): void {
-    const second = Math.floor(this.#clock.now() / SECOND_MS);
-    if (second !== this.#second) {
-      this.#second = second;
+    if (this.#begunAt === null || msSince(this.#clock, this.#begunAt) >= SECOND_MS) {
+      this.#begunAt = this.#clock.moment();
       this.#opened = 0;
     }
     this.#opened += 1;

@@ -53,7 +53,8 @@ export class MessageLoop {
   constructor(session: LiveSession, deps: CommandDeps, state: MessageLoopState | null) {
     this.#session = session;
     this.#deps = deps;
-    this.#rate = state ? new RateBucket(state.rate) : RateBucket.full(this.#rateLimit(), deps.clock.now());
+    const { clock } = deps;
+    this.#rate = state ? new RateBucket(state.rate) : RateBucket.full(this.#rateLimit(), clock.moment());
     this.#refused = state?.refused ?? 0;
   }
 
@@ -70,7 +71,7 @@ export class MessageLoop {
     const { data: session, connection } = this.#session;
     const { clock, stats } = this.#deps;
     if (!connection.open) return;
-    const now = clock.now();
+    const now = clock.moment();
     session.lastTrafficAt = now;
     stats.requests += 1;
     const frame = isBinary ? null : readFrame(data.toString());

@@ -3,6 +3,7 @@
  * (they are in the store and it is told to fetch them); one that is far behind, or stands still, is given up.
  */
 import type { Duplex } from 'node:stream';
+import { type Moment, msBetween } from '../../shared/base/clock.js';
 
 export interface OutboxLimits {
   /** Unsent bytes above which live copies are left out. */
@@ -26,7 +27,8 @@ export type OutboxSocket = Pick<
 export class Outbox {
   readonly #socket: OutboxSocket;
   readonly #limits: () => OutboxLimits;
-  #stalledSince = 0;
+  /** Null: it was never looked at. */
+  #stalledSince: Moment | null = null;
   #flushedBytes = 0;
 
   constructor(socket: OutboxSocket, limits: () => OutboxLimits) {
@@ -78,15 +80,15 @@ export class Outbox {
   }
 
   /** To be called now and then: true when unsent bytes have made no progress for too long. */
-  stalled(nowMs: number): boolean {
+  stalled(now: Moment): boolean {
     const unsent = this.#socket.writableLength;
     const flushed = (this.#socket.bytesWritten ?? 0) - unsent;
     if (unsent === 0 || flushed !== this.#flushedBytes) {
       this.#flushedBytes = flushed;
-      this.#stalledSince = nowMs;
+      this.#stalledSince = now;
       return false;
     }
-    if (this.#stalledSince === 0) this.#stalledSince = nowMs;
-    return nowMs - this.#stalledSince >= this.#limits().stallMs;
+    this.#stalledSince ??= now;
+    return msBetween(this.#stalledSince, now) >= this.#limits().stallMs;
   }
 }

@@ -1,8 +1,7 @@
 /** A connection over a real WebSocket: what leaves through the outbox, and how it ends. */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import type { Clock } from '../../shared/base/clock.js';
-import { nowSeconds } from '../../shared/base/clock.js';
+import { type Clock, type Moment, nowSeconds } from '../../shared/base/clock.js';
 import type { SessionData } from '../../shared/domain/session.js';
 import { CLOSE, type CloseCode } from '../../shared/protocol/close-codes.js';
 import { eventText } from '../../shared/protocol/ws-frames.js';
@@ -47,14 +46,14 @@ export class WsConnection implements Connection {
   put(frame: Buffer): void {
     if (!this.open) return;
     const result = this.#outbox.put(frame);
-    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.now();
+    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.moment();
     else if (result === 'given-up') this.#giveUp();
   }
 
   offer(frame: Buffer, onFlushed?: () => void): WriteResult {
     if (!this.open) return 'closed';
     const result = this.#outbox.offer(frame, onFlushed);
-    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.now();
+    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.moment();
     return result;
   }
 
@@ -62,8 +61,8 @@ export class WsConnection implements Connection {
     return this.#outbox.drained();
   }
 
-  stalled(nowMs: number): boolean {
-    if (!this.open || !this.#outbox.stalled(nowMs)) return false;
+  stalled(now: Moment): boolean {
+    if (!this.open || !this.#outbox.stalled(now)) return false;
     this.#giveUp();
     return true;
   }

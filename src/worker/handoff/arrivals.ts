@@ -7,13 +7,13 @@ import type { Log } from '../../platform/log/log.js';
 import type { MasterPeer } from '../../platform/rpc/master-link.js';
 import type { SentHandle } from '../../platform/rpc/peer.js';
 import { assert } from '../../shared/base/assert.js';
+import { type Clock, momentOf, msSince } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { ExpectedSession, TravellingSession } from '../../shared/protocol/handoff.js';
 import type { AddressBudget } from '../gateway/address-budget.js';
 import type { Gateway } from '../gateway/gateway.js';
 import type { UserFollows } from '../sessions/user-follows.js';
 import type { Places, VisitorPlaces } from '../sessions/visitor-places.js';
-import { monotonicNow } from './monotonic-now.js';
 import type { Reception } from './reception.js';
 import { closeCopy, socketFromHandle } from './socket-surgery.js';
 import type { TransitBox } from './transit-box.js';
@@ -29,6 +29,7 @@ export interface ArrivalsDeps {
   readonly budget: Pick<AddressBudget, 'addLink'>;
   readonly budgetKey: (address: string) => string | null;
   readonly onAdopted: (pausedMs: number) => void;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
 }
 
@@ -63,7 +64,7 @@ export class Arrivals {
   }
 
   onSession(travelling: TravellingSession, handle: SentHandle): void {
-    const { transit, peer, reception, gateway, log } = this.#deps;
+    const { transit, peer, reception, gateway, clock, log } = this.#deps;
     const { id } = travelling;
     const refuse = (reason: string): void => {
       log.warn('handoff.refused', { session: id, reason });
@@ -83,7 +84,7 @@ export class Arrivals {
     const socket = socketFromHandle(handle);
     try {
       const attached = reception.prepare(travelling, socket, Buffer.from(travelling.head, 'base64'));
-      const pausedMs = Math.max(0, monotonicNow() - travelling.leftAt);
+      const pausedMs = Math.max(0, msSince(clock, momentOf(travelling.leftAt)));
       this.#adopting.add(id);
       peer.note('handoff.adopted', { id, pausedMs }, (error) => {
         this.#adopting.delete(id);

@@ -17,7 +17,7 @@ import { TLSSocket } from 'node:tls';
 import type { Bus } from '../../platform/bus/bus.js';
 import type { Log } from '../../platform/log/log.js';
 import type { MasterPeer } from '../../platform/rpc/master-link.js';
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msBetween, msSince } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { LeaveResult, NotMovable, TravellingSession } from '../../shared/protocol/handoff.js';
 import type { Delivery } from '../delivery/delivery.js';
@@ -31,7 +31,6 @@ import type { LoginDesk } from '../sessions/login-desk.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import type { UserFollows } from '../sessions/user-follows.js';
 import type { Places, VisitorPlaces } from '../sessions/visitor-places.js';
-import { monotonicNow } from './monotonic-now.js';
 import type { Reception } from './reception.js';
 import { canTravel, closeCopy, outputDrained, startReading, stopReading, takeOut } from './socket-surgery.js';
 import type { TransitBox } from './transit-box.js';
@@ -92,14 +91,13 @@ interface OnItsWay {
   readonly travelling: TravellingSession;
   readonly socket: Socket;
   readonly head: Buffer;
-  /** As `monotonicNow`. */
-  readonly sentAt: number;
+  readonly sentAt: Moment;
   readonly release: () => void;
 }
 
 export class Departures {
   readonly #deps: DeparturesDeps;
-  readonly #window = new Window({ max: ON_THEIR_WAY_MAX, slowMs: SLOW_MS, now: monotonicNow });
+  readonly #window: Window;
   /** Announced, or being closed: their turn has come. Those that close are not told of, so they are not held on to. */
   readonly #taken = new WeakSet<LiveSession>();
   readonly #onTheirWay = new Map<string, OnItsWay>();
@@ -117,6 +115,7 @@ export class Departures {
 
   constructor(deps: DeparturesDeps) {
     this.#deps = deps;
+    this.#window = new Window({ max: ON_THEIR_WAY_MAX, slowMs: SLOW_MS, clock: deps.clock });
   }
 
   /**
@@ -309,12 +308,13 @@ export class Departures {
   /** Waits for a moment without commands and unwritten output; at last the client is not read any more, then closed. */
   async #untilQuiet(attached: Movable, busy: Busy): Promise<boolean> {
     const { session, ws, socket, loop } = attached;
+    const { clock } = this.#deps;
     let stopped = false;
-    let lookedAt = monotonicNow();
+    let lookedAt = clock.moment();
     while (!isQuiet(attached)) {
       if (!session.connection.open || this.#aborted) break;
-      const now = monotonicNow();
-      busy.forMs += Math.min(now - lookedAt, LOOK_COUNTS_MS_MAX);
+      const now = clock.moment();
+      busy.forMs += Math.min(msBetween(lookedAt, now), LOOK_COUNTS_MS_MAX);
       lookedAt = now;
       if (busy.forMs >= GRACE_MS + STILL_MS) {
         this.#close([session], loop.running > 0 ? 'command' : 'output');
@@ -333,7 +333,7 @@ export class Departures {
 
   #send(attached: Movable, { uid, gap }: Turn, release: () => void): void {
     const { session, ws, socket, loop } = attached;
-    const { gateway, transit, peer, log } = this.#deps;
+    const { gateway, transit, peer, clock, log } = this.#deps;
     const { id } = session.data;
     let out: ReturnType<typeof takeOut>;
     try {
@@ -347,11 +347,12 @@ export class Departures {
       return;
     }
     const { head, handle } = out;
-    const luggage = { ...this.#luggage(session, gap), loop: loop.state, head };
+    const sentAt = clock.moment();
+    const luggage = { ...this.#luggage(session, gap), loop: loop.state, head, leftAt: sentAt };
     const travelling = packSession(session.data, luggage);
     gateway.forget(session);
     transit.expect({ id, uid });
-    this.#onTheirWay.set(id, { session, travelling, socket, head, sentAt: monotonicNow(), release });
+    this.#onTheirWay.set(id, { session, travelling, socket, head, sentAt, release });
     if (head.length > HEAD_BYTES_MAX) {
       peer.note('handoff.cancel', { ids: [id] });
       this.#comeBack(id, 'bytes');
@@ -426,9 +427,9 @@ export class Departures {
 
   /** A message with a handle is lost when its receiver is out of descriptors: nobody else would notice. */
   async #askForLost(): Promise<void> {
-    const { peer, log } = this.#deps;
-    const since = monotonicNow() - LOST_AFTER_MS;
-    const ids = [...this.#onTheirWay].filter(([, { sentAt }]) => sentAt <= since).map(([id]) => id);
+    const { peer, clock, log } = this.#deps;
+    const late = [...this.#onTheirWay].filter(([, { sentAt }]) => msSince(clock, sentAt) >= LOST_AFTER_MS);
+    const ids = late.map(([id]) => id);
     if (ids.length === 0) return;
     try {
       const unknown = await peer.call('handoff.unknown', { ids }, { deadlineMs: LOST_AFTER_MS });

@@ -12,7 +12,7 @@ import { isLoggedIn } from '../sessions/live-session.js';
 import type { LoginDesk } from '../sessions/login-desk.js';
 import { startReading } from './socket-surgery.js';
 import type { Kept } from './transit-box.js';
-import { unpackSession } from './travelling.js';
+import { unpackLoop, unpackSession } from './travelling.js';
 
 export interface ReceptionDeps {
   readonly gateway: Pick<Gateway, 'arrive' | 'serve' | 'endIfClosing'>;
@@ -32,8 +32,8 @@ export class Reception {
 
   /** Builds the connection; nothing is read or written. Throws when it cannot be built. */
   prepare(travelling: TravellingSession, socket: Socket, head: Buffer): Arrived {
-    const { rate, refused } = travelling;
-    const attached = this.#deps.gateway.arrive(socket, head, unpackSession(travelling), { rate, refused });
+    const { gateway } = this.#deps;
+    const attached = gateway.arrive(socket, head, unpackSession(travelling), unpackLoop(travelling));
     return { ...attached, socket };
   }
 

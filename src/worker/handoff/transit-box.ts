@@ -27,11 +27,11 @@ interface Entry {
 }
 
 export class TransitBox {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #entries = new Map<string, Entry>();
   readonly #byUid = new Map<number, Set<Entry>>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
   }
 

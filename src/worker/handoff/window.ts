@@ -3,13 +3,13 @@
  * takes long: one at first (the other side does all this for the first time), one more after each that was fast, half as
  * many after one that was slow. Who comes when it is full waits for his turn.
  */
+import { type Clock, type Moment, msBetween } from '../../shared/base/clock.js';
 
 export interface WindowOptions {
   readonly max: number;
   /** One that is on its way for longer is slow. */
   readonly slowMs: number;
-  /** Milliseconds of a clock that nobody sets. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'moment'>;
 }
 
 export class Window {
@@ -18,8 +18,8 @@ export class Window {
   #emptied: (() => void)[] = [];
   #size = 1;
   #inside = 0;
-  /** One that entered before this has no say: the window was larger then. */
-  #narrowedAt = Number.NEGATIVE_INFINITY;
+  /** One that entered before this has no say: the window was larger then. Null: it was never narrowed. */
+  #narrowedAt: Moment | null = null;
 
   constructor(options: WindowOptions) {
     this.#options = options;
@@ -33,13 +33,13 @@ export class Window {
   async enter(): Promise<() => void> {
     if (this.#inside >= this.#size) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#inside += 1;
-    const { now } = this.#options;
-    const enteredAt = now();
+    const { clock } = this.#options;
+    const enteredAt = clock.moment();
     let left = false;
     return () => {
       if (left) return;
       left = true;
-      this.#fit(enteredAt, now());
+      this.#fit(enteredAt, clock.moment());
       this.#leave();
     };
   }
@@ -50,11 +50,11 @@ export class Window {
     return new Promise((resolve) => this.#emptied.push(resolve));
   }
 
-  #fit(enteredAt: number, now: number): void {
+  #fit(enteredAt: Moment, now: Moment): void {
     const { max, slowMs } = this.#options;
-    if (now - enteredAt <= slowMs) {
+    if (msBetween(enteredAt, now) <= slowMs) {
       this.#size = Math.min(max, this.#size + 1);
-    } else if (enteredAt > this.#narrowedAt) {
+    } else if (this.#narrowedAt === null || msBetween(this.#narrowedAt, enteredAt) > 0) {
       this.#size = Math.max(1, this.#size >> 1);
       this.#narrowedAt = now;
     }

@@ -1,6 +1,7 @@
 /**
  * A session and the connection it belongs to. The data can travel to another Worker; what is here besides stays behind.
  */
+import type { Moment } from '../../shared/base/clock.js';
 import type { MessageItem } from '../../shared/domain/message.js';
 import type { MessageId } from '../../shared/domain/message-id.js';
 import type { Login, SessionData } from '../../shared/domain/session.js';
@@ -16,7 +17,7 @@ export interface Connection {
   /** Resolves when there is room for more, or the connection is closed. */
   drained(): Promise<void>;
   /** Unsent bytes have made no progress for too long. */
-  stalled(nowMs: number): boolean;
+  stalled(now: Moment): boolean;
   readonly open: boolean;
   /** Says bye and closes. `retryAfter`: seconds, or null when the client must not come back by itself. */
   end(code: CloseCode, reason: string, retryAfter: number | null): void;

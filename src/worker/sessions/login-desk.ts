@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { UserVerifier } from '../../platform/auth/user-verifier.js';
 import type { SystemConfig } from '../../platform/config/config-schema.js';
 import { BoundedMap } from '../../shared/base/bounded-map.js';
-import type { Clock } from '../../shared/base/clock.js';
+import { type Clock, type Moment, msBetween } from '../../shared/base/clock.js';
 import { isSpushError, SpushError } from '../../shared/base/errors.js';
 import type { Login } from '../../shared/domain/session.js';
 import { CLOSE } from '../../shared/protocol/close-codes.js';
@@ -49,7 +49,7 @@ export interface LoginDeskDeps {
 
 export class LoginDesk {
   readonly #deps: LoginDeskDeps;
-  readonly #kicked = new BoundedMap<number, number>(KICKED_MAX);
+  readonly #kicked = new BoundedMap<number, Moment>(KICKED_MAX);
   readonly #turns = new WeakMap<LiveSession, { waiting: number; last: Promise<unknown> }>();
 
   constructor(deps: LoginDeskDeps) {
@@ -70,7 +70,7 @@ export class LoginDesk {
 
   /** The site closes this user's connections: a login that is under way is refused too. */
   kicked(uid: number): void {
-    this.#kicked.set(uid, this.#deps.clock.now());
+    this.#kicked.set(uid, this.#deps.clock.moment());
   }
 
   /** The connection is closed: nothing of it stays. */
@@ -102,9 +102,12 @@ export class LoginDesk {
       session.data.login = login;
       return { login, fresh: false };
     }
-    const begun = clock.now();
+    const begun = clock.moment();
     const uid = await this.#verify(session, key, verifier);
-    if ((this.#kicked.get(uid) ?? 0) >= begun) throw new SpushError('UNAUTHORIZED', 'closed by the site');
+    const kicked = this.#kicked.get(uid);
+    if (kicked !== undefined && msBetween(begun, kicked) >= 0) {
+      throw new SpushError('UNAUTHORIZED', 'closed by the site');
+    }
     assertOpen(session);
     this.#leave(session);
     this.#makeRoom(uid);

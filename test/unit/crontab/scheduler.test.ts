@@ -50,7 +50,10 @@ function setUp(options: SetUp = {}) {
 
 describe('Scheduler', () => {
   beforeEach(() =>
-    vi.useFakeTimers({ now: Date.UTC(2026, 0, 1, 12, 1), toFake: ['setTimeout', 'clearTimeout', 'Date'] }),
+    vi.useFakeTimers({
+      now: Date.UTC(2026, 0, 1, 12, 1),
+      toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'],
+    }),
   );
   afterEach(() => vi.useRealTimers());
 

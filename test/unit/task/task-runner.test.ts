@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { systemClock } from '../../../src/platform/clock/system-clock.js';
 import { SpushError } from '../../../src/shared/base/errors.js';
 import { defineTask, STUCK_AFTER_MS, TaskRunner } from '../../../src/task/task-runner.js';
 import { deferred, turns } from '../../support/deferred.js';
@@ -29,6 +30,7 @@ function setUp() {
       }),
     ],
     {
+      clock: systemClock,
       log,
       onStuck: (reason) => stuck.push(reason),
       watch: (endsWithinMs) => {

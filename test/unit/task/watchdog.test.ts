@@ -7,12 +7,14 @@ const WATCHDOG = join(import.meta.dirname, '../../../dist/task/watchdog.js');
 
 function runProgram(
   program: string,
+  meanwhile: (pid: number) => void = () => {},
 ): Promise<{ signal: string | null; code: number | null; stderr: string }> {
   const text = `import { Watchdog } from ${JSON.stringify(WATCHDOG)};\n${program}`;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', text], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
+    meanwhile(child.pid ?? Number.NaN);
     let stderr = '';
     child.stderr.on('data', (data: Buffer) => {
       stderr += data.toString();
@@ -40,5 +42,24 @@ describe('Watchdog', () => {
       while (Date.now() < until);
     `;
     expect(await runProgram(program)).toEqual({ code: 0, signal: null, stderr: '' });
+  });
+
+  it('gives a process that was suspended beyond the deadline the time to see to it', async () => {
+    // Two seconds of work, whenever they are.
+    const program = `
+      const end = new Watchdog().watch(1000);
+      let steps = 8;
+      const work = setInterval(() => {
+        steps -= 1;
+        if (steps > 0) return;
+        clearInterval(work);
+        end();
+      }, 250);
+    `;
+    const end = await runProgram(program, (pid) => {
+      setTimeout(() => process.kill(pid, 'SIGSTOP'), 800);
+      setTimeout(() => process.kill(pid, 'SIGCONT'), 5800);
+    });
+    expect(end).toEqual({ code: 0, signal: null, stderr: '' });
   });
 });

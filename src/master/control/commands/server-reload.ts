@@ -8,7 +8,7 @@ import { type ConfigChange, changeConfig } from '../../../platform/config/config
 import type { Config } from '../../../platform/config/config-schema.js';
 import type { Log } from '../../../platform/log/log.js';
 import { type Notifier, silentNotifier } from '../../../platform/notify/notifier.js';
-import type { Clock } from '../../../shared/base/clock.js';
+import { type Clock, msSince } from '../../../shared/base/clock.js';
 import { errorText, isSpushError, SpushError } from '../../../shared/base/errors.js';
 import { shortGroup } from '../../../shared/domain/role.js';
 import { addMoved, type Moved, movedText, NOTHING_MOVED } from '../../handoff/moved.js';
@@ -30,7 +30,7 @@ export interface ServerReloadDeps {
   readonly rereadTls: () => void;
   readonly replacing: OneAtATime;
   readonly configuring: OneAtATime;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
   /** The service manager is told that a reload has begun, and that it is over. */
   readonly notifier?: Pick<Notifier, 'reloading' | 'ready'>;
@@ -40,7 +40,7 @@ export function serverReload(deps: ServerReloadDeps): ControlHandler<'server.rel
   const { live, load, rereadTls, replacing, configuring, clock, log, notifier = silentNotifier } = deps;
 
   async function reload(progress: Progress) {
-    const begunAt = clock.now();
+    const begunAt = clock.moment();
     const before = live.current;
     const change = changeConfig(before, await load());
     const { applied, notApplied } = change;
@@ -51,7 +51,7 @@ export function serverReload(deps: ServerReloadDeps): ControlHandler<'server.rel
     const workersBefore = deps.workerCount.now;
     try {
       const { workers, moved } = await renewWorkers(deps, change.config.system.WorkerNum, progress);
-      const seconds = Math.round((clock.now() - begunAt) / 10) / 100;
+      const seconds = Math.round(msSince(clock, begunAt) / 10) / 100;
       const { kept, closed, closedBy, longestPauseMs } = moved;
       log.info('reload.done', { workers, kept, closed, longestPauseMs, seconds });
       return {

@@ -35,13 +35,13 @@ export function taskReboot(deps: TaskRebootDeps): ControlHandler<'task.reboot'> 
   };
 }
 
-function rebootRow({ child, signal, toldAt, endedAt, newPid }: EndedProcess): RebootRow {
+function rebootRow({ child, signal, toldAt, endedAfterMs, newPid }: EndedProcess): RebootRow {
   return {
     pid: child.pid ?? 0,
     startUpTime: new Date(child.startedAt).toISOString(),
     signalTime: new Date(toldAt).toISOString(),
     signalType: signal,
-    '3s-Status': endedAt !== null && endedAt - toldAt <= STATUS_AFTER_MS ? 'exit' : 'alive',
+    '3s-Status': endedAfterMs !== null && endedAfterMs <= STATUS_AFTER_MS ? 'exit' : 'alive',
     newPid,
   };
 }

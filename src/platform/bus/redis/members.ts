@@ -3,7 +3,13 @@
  * took news with it is noticed. Each says every two seconds that it is here; after six seconds of silence it may have
  * died, after ten it is forgotten, unless we are the ones who hear nothing.
  */
-import type { Clock } from '../../../shared/base/clock.js';
+import {
+  type Clock,
+  earliestStamp,
+  msSince,
+  type StampedMoment,
+  stampedNow,
+} from '../../../shared/base/clock.js';
 import { type BusIdentity, nodeOf, nodeTitle } from '../bus-identity.js';
 
 export const HERE_EVERY_MS = 2000;
@@ -19,7 +25,7 @@ export interface Member extends BusIdentity {
 
 interface Entry {
   readonly member: Member;
-  at: number;
+  heard: StampedMoment;
   silent: boolean;
 }
 
@@ -35,7 +41,7 @@ export class Members {
   here(member: Member): boolean {
     const known = this.#byNode.has(member.node);
     if (!known && this.#byNode.size >= MEMBERS_MAX) return false;
-    this.#byNode.set(member.node, { member, at: this.#clock.now(), silent: false });
+    this.#byNode.set(member.node, { member, heard: stampedNow(this.#clock), silent: false });
     return !known;
   }
 
@@ -45,23 +51,22 @@ export class Members {
 
   /** Nothing was heard of anybody for a while, for a reason of our own: everybody's time begins anew. */
   excuse(): void {
-    const now = this.#clock.now();
-    for (const entry of this.#byNode.values()) entry.at = now;
+    const heard = stampedNow(this.#clock);
+    for (const entry of this.#byNode.values()) entry.heard = heard;
   }
 
   forget(): void {
-    const now = this.#clock.now();
-    for (const [node, { at }] of this.#byNode) if (now - at > FORGET_AFTER_MS) this.#byNode.delete(node);
+    for (const [node, { heard }] of this.#byNode)
+      if (msSince(this.#clock, heard.at) > FORGET_AFTER_MS) this.#byNode.delete(node);
   }
 
   /** Those that have become silent since this was asked last, and when each was heard of last (Unix ms). */
   newlySilent(): { readonly member: Member; readonly at: number }[] {
-    const now = this.#clock.now();
     const found = [...this.#byNode.values()].filter(
-      ({ at, silent }) => !silent && now - at > SILENT_AFTER_MS,
+      ({ heard, silent }) => !silent && msSince(this.#clock, heard.at) > SILENT_AFTER_MS,
     );
     for (const entry of found) entry.silent = true;
-    return found;
+    return found.map(({ member, heard }) => ({ member, at: earliestStamp(this.#clock, heard) }));
   }
 
   holding(): Member[] {

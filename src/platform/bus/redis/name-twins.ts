@@ -2,7 +2,7 @@
  * Notices another node that has our name. One that is heard for a short while only was ours a moment ago: processes whose
  * master was killed outlive it by some seconds.
  */
-import type { Clock } from '../../../shared/base/clock.js';
+import { type Clock, type Moment, msBetween } from '../../../shared/base/clock.js';
 import { type BusIdentity, type NodeIdentity, nodeOf } from '../bus-identity.js';
 
 /** So long it must have been heard, without a pause as long as that. */
@@ -12,11 +12,11 @@ const WATCHED_MAX = 16;
 
 export class NameTwins {
   readonly #own: NodeIdentity;
-  readonly #clock: Clock;
-  readonly #heard = new Map<string, { readonly since: number; last: number }>();
+  readonly #clock: Pick<Clock, 'moment'>;
+  readonly #heard = new Map<string, { readonly since: Moment; last: Moment }>();
   #told = false;
 
-  constructor(own: BusIdentity, clock: Clock) {
+  constructor(own: BusIdentity, clock: Pick<Clock, 'moment'>) {
     this.#own = nodeOf(own);
     this.#clock = clock;
   }
@@ -26,15 +26,15 @@ export class NameTwins {
     if (this.#told) return false;
     const { name, run } = nodeOf(sender);
     if (name !== this.#own.name || run === this.#own.run) return false;
-    const now = this.#clock.now();
+    const now = this.#clock.moment();
     const known = this.#heard.get(run);
-    if (known === undefined || now - known.last > TWIN_AFTER_MS) {
+    if (known === undefined || msBetween(known.last, now) > TWIN_AFTER_MS) {
       if (known === undefined && this.#heard.size >= WATCHED_MAX) this.#heard.clear();
       this.#heard.set(run, { since: now, last: now });
       return false;
     }
     known.last = now;
-    this.#told = now - known.since >= TWIN_AFTER_MS;
+    this.#told = msBetween(known.since, now) >= TWIN_AFTER_MS;
     return this.#told;
   }
 }

@@ -11,7 +11,7 @@
  */
 
 import { assert } from '../../../shared/base/assert.js';
-import type { Clock } from '../../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
 import { errorText, SpushError } from '../../../shared/base/errors.js';
 import { type BusEvent, busEventUid } from '../../../shared/protocol/bus-events.js';
 import {
@@ -114,11 +114,11 @@ export class RedisBus implements Bus {
   });
   #opened = false;
   #closed = false;
-  /** Since when news may have been missed; null: it is not, every connection in use works. */
+  /** Since when news may have been missed (Unix ms, as messages are stamped); null: it is not, every connection in use works. */
   #gapSince: number | null;
-  /** Since when news of this process did not get out, and others have not been told. */
+  /** The same of news of this process that did not get out, of which others have not been told. */
   #lostSince: number | null = null;
-  #lostToldAt = Number.NEGATIVE_INFINITY;
+  #lostToldAt: Moment | null = null;
   #hereTimer: NodeJS.Timeout | null = null;
   #helloTimer: NodeJS.Timeout | null = null;
   #lostTimer: NodeJS.Timeout | null = null;
@@ -331,7 +331,8 @@ export class RedisBus implements Bus {
   }
 
   #onHealth(healthy: boolean): void {
-    if (!healthy) this.#gapSince ??= Math.min(this.#map.provenAt, this.#options.clock.now());
+    const { clock } = this.#options;
+    if (!healthy) this.#gapSince ??= Math.min(this.#map.provenAt(clock), clock.now());
     this.#options.onHealth?.(healthy);
   }
 
@@ -360,7 +361,8 @@ export class RedisBus implements Bus {
   /** As soon as they can hear it. */
   #tellLost(): void {
     if (this.#lostSince === null || this.#closed || !this.#map.of(this.#channels.all)?.up) return;
-    const wait = this.#lostToldAt + LOST_EVERY_MS - this.#options.clock.now();
+    const { clock } = this.#options;
+    const wait = this.#lostToldAt === null ? 0 : LOST_EVERY_MS - msSince(clock, this.#lostToldAt);
     if (wait > 0) {
       this.#lostTimer ??= setTimeout(() => {
         this.#lostTimer = null;
@@ -370,7 +372,7 @@ export class RedisBus implements Bus {
     }
     const since = this.#lostSince;
     this.#lostSince = null;
-    this.#lostToldAt = this.#options.clock.now();
+    this.#lostToldAt = clock.moment();
     this.#say(this.#channels.all, { t: 'lost', since });
   }
 
@@ -502,8 +504,14 @@ export class RedisBus implements Bus {
 
   #announce(): void {
     this.#announceNow();
+    const { clock } = this.#options;
+    let lookedAt = clock.moment();
     this.#hereTimer = setInterval(() => {
-      if (this.healthy) this.#missSilent();
+      const wasHeldUp = msSince(clock, lookedAt) >= 2 * HERE_EVERY_MS;
+      lookedAt = clock.moment();
+      // What others said meanwhile waits in the sockets of a process that was suspended or blocked.
+      if (wasHeldUp) this.#members.excuse();
+      else if (this.healthy) this.#missSilent();
       this.#announceNow();
     }, HERE_EVERY_MS);
   }

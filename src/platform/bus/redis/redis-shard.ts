@@ -11,7 +11,7 @@
  * What is to be published meanwhile waits, bounded. `onUp` is told after everything is subscribed again, so whoever reads
  * the store then misses nothing.
  */
-import type { Clock } from '../../../shared/base/clock.js';
+import { type Clock, type StampedMoment, stampedNow } from '../../../shared/base/clock.js';
 import { errorText, SpushError } from '../../../shared/base/errors.js';
 import type { Log } from '../../log/log.js';
 import { addressText, type RedisLink, type ServerAddress, within } from './redis-link.js';
@@ -43,7 +43,7 @@ export interface ShardDeps {
   /** A server said that something lies elsewhere. */
   readonly onMoved: () => void;
   readonly random: () => number;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -68,7 +68,7 @@ export class RedisShard {
   #closed = false;
   #sending: NodeJS.Immediate | null = null;
   #probeNumber = 0;
-  #provenAt: number;
+  #proven: StampedMoment;
   #timer: NodeJS.Timeout | null = null;
   #wake: (() => void) | null = null;
   #fault: Error = new Error('not connected yet');
@@ -78,7 +78,7 @@ export class RedisShard {
     this.#deps = deps;
     this.name = addressText(deps.address);
     this.#subscriptions = new Subscriptions(deps.sharded);
-    this.#provenAt = deps.clock.now();
+    this.#proven = stampedNow(deps.clock);
   }
 
   get up(): boolean {
@@ -90,9 +90,9 @@ export class RedisShard {
     return this.#up && this.#pair ? this.#pair.publish : null;
   }
 
-  /** Unix ms: until then everything has come through. Before the first proof: since when it is in use. */
-  get provenAt(): number {
-    return this.#provenAt;
+  /** Until then everything has come through. Before the first proof: since when it is in use. */
+  get proven(): StampedMoment {
+    return this.#proven;
   }
 
   /** What was wrong last. */
@@ -218,7 +218,7 @@ export class RedisShard {
     }
     if (this.#closed) throw new Error('closed');
     this.#up = true;
-    this.#provenAt = this.#deps.clock.now();
+    this.#proven = stampedNow(this.#deps.clock);
     this.#send();
     this.#firstTry?.resolve();
     this.#firstTry = null;
@@ -245,10 +245,10 @@ export class RedisShard {
   async #check(): Promise<void> {
     const pair = this.#pair;
     if (!pair) return;
-    const sentAt = this.#deps.clock.now();
+    const sent = stampedNow(this.#deps.clock);
     try {
       await Promise.all([this.#roundTrip(PROBE_SILENCE_MS), this.#assertPrimary(pair.publish)]);
-      if (pair === this.#pair) this.#provenAt = sentAt;
+      if (pair === this.#pair) this.#proven = sent;
     } catch (error) {
       if (pair === this.#pair) pair.subscribe.fail(error);
     }

@@ -7,7 +7,7 @@
  * processes of our own alone.
  */
 import { BoundedMap } from '../../../shared/base/bounded-map.js';
-import type { Clock } from '../../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
 import { type Opened, TOLERANCE_MS } from './envelope.js';
 
 export const LANES_MAX = 20_000;
@@ -17,11 +17,11 @@ export class SenderNumbers {
   readonly #clock: Clock;
   /** By sender and lane; the one that was heard longest ago first. */
   readonly #lanes = new BoundedMap<string, { readonly seq: number; readonly ts: number }>(LANES_MAX);
-  #lookedAt: number;
+  #lookedAt: Moment;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#lookedAt = clock.now();
+    this.#lookedAt = clock.moment();
   }
 
   get size(): number {
@@ -39,9 +39,9 @@ export class SenderNumbers {
   }
 
   #forget(): void {
+    if (msSince(this.#clock, this.#lookedAt) < FORGET_EVERY_MS) return;
+    this.#lookedAt = this.#clock.moment();
     const now = this.#clock.now();
-    if (now - this.#lookedAt < FORGET_EVERY_MS) return;
-    this.#lookedAt = now;
     for (const [key, { ts }] of this.#lanes.entries()) {
       if (now - ts > 2 * TOLERANCE_MS) this.#lanes.delete(key);
     }

@@ -4,6 +4,7 @@
  * In a Cluster a channel lies on the server of its slot, where the server has sharded pub/sub; elsewhere any one server
  * carries all of them and is called home.
  */
+import { type Clock, earliestStamp } from '../../../shared/base/clock.js';
 import { errorText } from '../../../shared/base/errors.js';
 import type { Log } from '../../log/log.js';
 import { keySlot, SLOTS } from './key-slot.js';
@@ -72,8 +73,8 @@ export class ShardMap {
   }
 
   /** Unix ms: until then everything has come through on every connection in use. */
-  get provenAt(): number {
-    return Math.min(...this.all().map(({ provenAt }) => provenAt));
+  provenAt(clock: Clock): number {
+    return Math.min(...this.all().map(({ proven }) => earliestStamp(clock, proven)));
   }
 
   all(): RedisShard[] {

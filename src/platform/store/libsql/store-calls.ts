@@ -4,6 +4,7 @@
  * Message ids cross as decimal strings, but for the new ones of `accept`, which cross as 64-bit words. The words
  * `after`, `now` and the like are those of the contract in ../message-store.ts.
  */
+import type { Moment } from '../../../shared/base/clock.js';
 import type { ErrorCode } from '../../../shared/base/errors.js';
 import type { MessageStatus, UnreadCounts } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
@@ -97,7 +98,7 @@ export interface StoreCalls {
   spillMoved: { args: SpillMovedArgs; answer: null };
   spillRename: { args: { readonly from: MessageId; readonly to: MessageId }; answer: null };
   spillLease: {
-    args: { readonly held: number; readonly now: number; readonly until: number };
+    args: { readonly held: number; readonly atMs: number; readonly until: number };
     answer: boolean;
   };
 }
@@ -137,8 +138,8 @@ export interface Call<N extends CallName = CallName> {
   /** How much it adds to a group. */
   readonly rows: number;
   readonly bytes: number;
-  /** Moment of the call on the machine's monotonic clock (see monotonicMs). */
-  readonly calledMs: number;
+  /** By the machine's clock, which the thread reads too. */
+  readonly calledAt: Moment;
 }
 
 export interface Failure {
@@ -170,10 +171,4 @@ export interface ThreadData {
   readonly lockWaitMs: number;
   /** Memory of the thread's ExitGate. */
   readonly gate: SharedArrayBuffer;
-}
-
-/** Milliseconds of a clock that never steps and is the same in every thread. */
-export function monotonicMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1_000_000;
 }

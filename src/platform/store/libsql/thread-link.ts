@@ -5,7 +5,9 @@
  * answered: that goes to the next thread. A thread that dies takes with it what it was given: those calls fail.
  */
 import { setImmediate } from 'node:timers';
+import type { Moment } from '../../../shared/base/clock.js';
 import { errorText, SpushError } from '../../../shared/base/errors.js';
+import { systemClock } from '../../clock/system-clock.js';
 import type { Log } from '../../log/log.js';
 import type { Weight } from '../call-weight.js';
 import {
@@ -16,7 +18,6 @@ import {
   type CallName,
   type Failure,
   type FromThread,
-  monotonicMs,
   type ToThread,
   WRITES,
 } from './store-calls.js';
@@ -34,7 +35,7 @@ export type Outgoing<N extends CallName> =
 interface Waiting extends Weight {
   readonly seq: number;
   readonly name: CallName;
-  readonly calledMs: number;
+  readonly calledAt: Moment;
   outgoing: Outgoing<CallName>;
   /** A thread retired with it: once is the end of a fault, twice is a fault. */
   retried: boolean;
@@ -109,7 +110,7 @@ export class ThreadLink {
       this.#outbox.push({
         seq: this.#seq,
         name,
-        calledMs: monotonicMs(),
+        calledAt: systemClock.moment(),
         rows: weight.rows,
         bytes: weight.bytes,
         outgoing,
@@ -165,9 +166,9 @@ export class ThreadLink {
       }
       taken += 1;
       if (args === 'refused') continue;
-      const { seq, name, rows, bytes, calledMs } = waiting;
+      const { seq, name, rows, bytes, calledAt } = waiting;
       this.#given.set(seq, waiting);
-      calls.push({ seq, name, args: args.args, rows, bytes, calledMs });
+      calls.push({ seq, name, args: args.args, rows, bytes, calledAt });
     }
     this.#outbox = this.#outbox.slice(taken);
     if (calls.length > 0) this.#thread.worker.postMessage({ type: 'calls', calls });

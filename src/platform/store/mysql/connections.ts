@@ -7,6 +7,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise';
+import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
 import {
   faultOf,
   isConnectionLost,
@@ -25,6 +26,7 @@ export interface ConnectionsOptions extends MysqlPlace {
   readonly connectMs: number;
   /** Time for one statement. */
   readonly queryMs: number;
+  readonly clock: Pick<Clock, 'moment'>;
 }
 
 /** A connection while somebody uses it. Errors are those of the driver; the caller of `use` gets SpushErrors. */
@@ -61,8 +63,8 @@ export class Connections {
   /** What is known of the connections that are set up. */
   readonly #packetBytes = new WeakMap<object, number>();
   #work = 0;
-  /** When work on a connection ended well, ms of the process: the server is there, so who waits stands in a queue. */
-  #soundAt = Number.NEGATIVE_INFINITY;
+  /** When work on a connection ended well, null: never. The server is there then, so who waits stands in a queue. */
+  #soundAt: Moment | null = null;
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
@@ -127,7 +129,7 @@ export class Connections {
       throw error;
     } finally {
       if (sound) {
-        this.#soundAt = performance.now();
+        this.#soundAt = this.#options.clock.moment();
         connection.release();
       } else connection.destroy();
     }
@@ -143,17 +145,19 @@ export class Connections {
 
   async #acquire(connectMs: number): Promise<PoolConnection> {
     const asked = this.#pool.getConnection();
-    const begunAt = performance.now();
+    const { clock } = this.#options;
+    const begunAt = clock.moment();
     for (let waitMs = connectMs; waitMs > 0; ) {
       const connection = await within(asked, waitMs);
       if (connection !== LATE) return connection;
       // In a process that was busy timers come before what the server has said meanwhile.
       await setImmediate();
-      waitMs = Math.min(this.#soundAt + connectMs, begunAt + QUEUE_MS_MAX) - performance.now();
+      const quietMs = this.#soundAt === null ? Number.POSITIVE_INFINITY : msSince(clock, this.#soundAt);
+      waitMs = Math.min(connectMs - quietMs, QUEUE_MS_MAX - msSince(clock, begunAt));
     }
     // The one who asked is told by the error below.
     asked.then((unused) => unused.release(), nothingLeftToDo);
-    throw noFreeConnection(this.#options, Math.round(performance.now() - begunAt), this.#options.poolSize);
+    throw noFreeConnection(this.#options, Math.round(msSince(clock, begunAt)), this.#options.poolSize);
   }
 
   async #session(connection: PoolConnection, queryMs: number): Promise<Session> {

@@ -13,6 +13,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
+import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
 import type { SpushError } from '../../../shared/base/errors.js';
 import type { Connections, Session } from './connections.js';
 import {
@@ -40,7 +41,7 @@ export interface GroupCommitOptions {
   readonly connections: Connections;
   /** Names this process among the writers. */
   readonly owner: bigint;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** 0 … 1, as Math.random */
   readonly random: () => number;
   /** New tries begin within this time of the first. */
@@ -59,8 +60,8 @@ export class GroupCommit {
 
   /** One at a time. Rejects with a SpushError; then nothing was changed, unless it says that nobody knows. */
   async run<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const { connections, retryMs } = this.#options;
-    const startedMs = performance.now();
+    const { connections, retryMs, clock } = this.#options;
+    const startedAt = clock.moment();
     for (let tries = 1; ; tries += 1) {
       this.#number += 1;
       const attempt = new Attempt(work);
@@ -68,11 +69,11 @@ export class GroupCommit {
         return await connections.useRaw((session) => attempt.run(session, this.#mark()));
       } catch (error) {
         if (attempt.isInDoubt(error)) {
-          if (await this.#wasKept(error, startedMs)) return attempt.result();
+          if (await this.#wasKept(error, startedAt)) return attempt.result();
         } else if (!this.#mayRetry(error)) {
           throw faultOf(connections.place, error);
         }
-        if (tries >= TRIES_MAX || (tries > 1 && performance.now() - startedMs > retryMs))
+        if (tries >= TRIES_MAX || (tries > 1 && msSince(clock, startedAt) > retryMs))
           throw this.#givenUp(tries, error);
         await sleep(this.#options.random() * PAUSE_MS * tries);
       }
@@ -80,7 +81,8 @@ export class GroupCommit {
   }
 
   #mark() {
-    const row = { owner: this.#options.owner, part: GROUPS, number: this.#number, at: this.#options.now() };
+    const { owner, clock } = this.#options;
+    const row = { owner, part: GROUPS, number: this.#number, at: clock.now() };
     return build
       .insertInto('spush_writer')
       .values(row)
@@ -88,8 +90,8 @@ export class GroupCommit {
       .compile();
   }
 
-  async #wasKept(lost: unknown, startedMs: number): Promise<boolean> {
-    const { connections, owner, retryMs } = this.#options;
+  async #wasKept(lost: unknown, startedAt: Moment): Promise<boolean> {
+    const { connections, owner, retryMs, clock } = this.#options;
     const question = written(
       sql`SELECT number FROM spush_writer WHERE owner = ${owner} AND part = ${GROUPS} FOR UPDATE`,
     );
@@ -98,7 +100,7 @@ export class GroupCommit {
         const [row] = await connections.useRaw((session) => session.rows<{ number: string }>(question));
         return Number(row?.number) === this.#number;
       } catch (error) {
-        if (performance.now() - startedMs > retryMs) throw commitUnknown(connections.place, lost);
+        if (msSince(clock, startedAt) > retryMs) throw commitUnknown(connections.place, lost);
         if (!isContention(error) && !isConnectionLost(error)) throw commitUnknown(connections.place, error);
         await sleep(ASK_AGAIN_MS);
       }

@@ -48,7 +48,7 @@ async function releasesOf(session: Session): Promise<ReadonlyMap<number, number>
 
 async function personalRows(
   session: Session,
-  { uids, after, kinds, notSentSince, settledSince, limit, now }: PendingArgs,
+  { uids, after, kinds, notSentSince, sentAtMax, settledSince, limit, now }: PendingArgs,
   releases: ReadonlyMap<number, number>,
 ): Promise<ItemRow[]> {
   const settledAfter = settledSince !== null && settledSince > after ? settledSince : after;
@@ -62,7 +62,7 @@ async function personalRows(
         (SELECT ${ITEM_COLUMNS} FROM spush_message m FORCE INDEX (spush_message_state)
          WHERE m.state = ${OPEN} AND m.uid = ${uid} AND m.kind = ${kind} AND m.id > ${BigInt(after)}
            AND m.expires_at > ${now} AND m.due <= ${releases.get(kind) ?? 0}
-           AND (m.sent_at IS NULL OR m.sent_at < ${notSentSince})
+           AND (m.sent_at IS NULL OR m.sent_at < ${notSentSince} OR m.sent_at > ${sentAtMax})
          ORDER BY m.id LIMIT ${sql.lit(limit)})`,
       ...(settledSince === null
         ? []
@@ -82,7 +82,7 @@ async function personalRows(
 /** To each user the first of those notices that are open for the user and were not sent of late, and the settled ones asked for. */
 async function addNotices(
   session: Session,
-  { uids, after, notSentSince, settledSince, limit, now }: PendingArgs,
+  { uids, after, notSentSince, sentAtMax, settledSince, limit, now }: PendingArgs,
   releases: ReadonlyMap<number, number>,
   found: ReadonlyMap<number, ItemRow[]>,
 ): Promise<void> {
@@ -108,7 +108,7 @@ async function addNotices(
         written(sql`
           SELECT message_id, uid, settled = 1 AND read_at IS NULL AS is_settled_unread FROM spush_receipt FORCE INDEX (PRIMARY)
           WHERE message_id IN (${sql.join(some.map(({ id }) => BigInt(id)))}) AND uid IN (${sql.join([...users])})
-            AND (settled = 1 OR sent_at >= ${notSentSince})`),
+            AND (settled = 1 OR sent_at BETWEEN ${notSentSince} AND ${sentAtMax})`),
       );
       for (const { message_id: id, uid, is_settled_unread } of rows)
         shown.set(

@@ -7,7 +7,7 @@
  * One process of the node moves at a time; should two do it, they do the same twice, which is the same as once.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../../shared/base/clock.js';
+import { type Clock, momentMs } from '../../../shared/base/clock.js';
 import { errorText } from '../../../shared/base/errors.js';
 import type { MessageItem } from '../../../shared/domain/message.js';
 import { ID_ZERO, type MessageId, messageIdFrom } from '../../../shared/domain/message-id.js';
@@ -27,7 +27,7 @@ export const LEASE_MS = 20_000;
 export interface MoverDeps {
   readonly target: Pick<SpillTarget, 'takeIn' | 'newIds' | 'isRefusal'>;
   readonly spill: Pick<SpillFile, 'slice' | 'receipts' | 'moved' | 'rename' | 'lease'>;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
   /** Messages that the store has now and that were not sent to anybody yet. */
   readonly onLive: (items: readonly MessageItem[]) => void;
@@ -135,9 +135,9 @@ export class Mover {
   }
 
   async #mayMove(): Promise<boolean> {
-    const now = this.#deps.clock.now();
-    const until = now + LEASE_MS;
-    const got = await this.#deps.spill.lease({ held: this.#held, now, until });
+    const atMs = this.#atMs();
+    const until = atMs + LEASE_MS;
+    const got = await this.#deps.spill.lease({ held: this.#held, atMs, until });
     this.#held = got ? until : 0;
     return got;
   }
@@ -145,14 +145,18 @@ export class Mover {
   /** A file that cannot be written now lets go by itself, a little later. */
   async #letGo(): Promise<void> {
     if (this.#held === 0) return;
-    const { spill, clock, log } = this.#deps;
-    const now = clock.now();
+    const { spill, log } = this.#deps;
+    const atMs = this.#atMs();
     try {
-      await spill.lease({ held: this.#held, now, until: Math.min(now, this.#held) });
+      await spill.lease({ held: this.#held, atMs, until: Math.min(atMs, this.#held) });
     } catch (error) {
       log.warn('spill.lease_kept', { reason: errorText(error) });
     }
     this.#held = 0;
+  }
+
+  #atMs(): number {
+    return Math.floor(momentMs(this.#deps.clock.moment()));
   }
 }
 

@@ -28,6 +28,9 @@ export interface SpillFile
   moved(messages: readonly SpilledMessage[], receipts: readonly SpilledReceipt[]): Promise<void>;
   /** The message goes on under another id. */
   rename(from: MessageId, to: MessageId): Promise<void>;
-  /** Takes the right to move until a moment, or keeps it (`held`: the moment it was taken until); false when another has it. */
-  lease(lease: { readonly held: number; readonly now: number; readonly until: number }): Promise<boolean>;
+  /**
+   * Takes the right to move until a moment, or keeps it (`held`: the moment it was taken until); false when another has it.
+   * All in whole milliseconds of the machine's monotonic clock, which all processes of the node share.
+   */
+  lease(lease: { readonly held: number; readonly atMs: number; readonly until: number }): Promise<boolean>;
 }

@@ -8,7 +8,7 @@
  * alone, and fails as without a spill.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../../shared/base/clock.js';
+import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
 import { errorText } from '../../../shared/base/errors.js';
 import type { Kind } from '../../../shared/domain/kind.js';
 import type {
@@ -55,7 +55,7 @@ export interface SpillingStoreOptions {
   readonly accepting: boolean;
   /** Null: this process does not move. */
   readonly hooks: SpillHooks | null;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Log;
   readonly lookMs?: number;
   readonly probeMs?: number;
@@ -65,8 +65,8 @@ export class SpillingStore implements MessageStore {
   readonly #options: SpillingStoreOptions;
   readonly #mover: Mover | null;
   #away = false;
-  /** Moment it was last found back, on the clock that never steps. */
-  #backMs = Number.NEGATIVE_INFINITY;
+  /** When it was last found back; null: it was never away. */
+  #backAt: Moment | null = null;
   #probeMs: number;
   #waiting = 0;
   #spilled = 0;
@@ -278,8 +278,8 @@ export class SpillingStore implements MessageStore {
   #leave(reason: unknown): void {
     if (this.#away) return;
     this.#away = true;
-    const flaps = performance.now() - this.#backMs < FLAP_MS;
-    const { probeMs = AWAY_PROBE_MS, log } = this.#options;
+    const { probeMs = AWAY_PROBE_MS, clock, log } = this.#options;
+    const flaps = this.#backAt !== null && msSince(clock, this.#backAt) < FLAP_MS;
     this.#probeMs = flaps ? Math.min(2 * this.#probeMs, AWAY_PROBE_MAX_MS) : probeMs;
     log.error('spill.started', { reason: errorText(reason) });
     if (this.#looking === null) this.#lookIn(this.#probeMs);
@@ -300,10 +300,10 @@ export class SpillingStore implements MessageStore {
 
   /** Whether the server is back, and whether there is something to move. Never rejects. */
   async #look(): Promise<void> {
-    const { log, target } = this.#options;
+    const { log, target, clock } = this.#options;
     if (this.#away && (await this.#isBack())) {
       this.#away = false;
-      this.#backMs = performance.now();
+      this.#backAt = clock.moment();
       log.info('spill.ended', { spilled: this.#spilled });
       this.#spilled = 0;
     }

@@ -27,7 +27,9 @@ async function links({ fake }: MovingWorkerSide, n: number): Promise<void> {
 
 describe('Mover', () => {
   beforeEach(() =>
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] }),
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'],
+    }),
   );
   afterEach(() => vi.useRealTimers());
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TASKS_WAITING_MAX, TaskRouter, type TaskRunner } from '../../../../src/master/relay/task-router.js';
+import { systemClock } from '../../../../src/platform/clock/system-clock.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
 import { type Deferred, deferred, turns } from '../../../support/deferred.js';
 
@@ -24,7 +25,7 @@ class Runner implements TaskRunner {
 }
 
 function setUp(runningMax = 2) {
-  const router = new TaskRouter(() => runningMax);
+  const router = new TaskRouter(() => runningMax, systemClock);
   const [a, b] = [new Runner('a'), new Runner('b')];
   const run = (name = 'sweep', deadlineMs = 1000) => router.run({ name, args: {}, deadlineMs });
   return { router, a, b, run };

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Child } from '../../../../src/master/supervisor/child.js';
 import { NodeStop } from '../../../../src/master/supervisor/node-stop.js';
+import { momentOf } from '../../../../src/shared/base/clock.js';
 import { deferred, turns } from '../../../support/deferred.js';
 import { FakeChild } from '../../../support/fake-spawn.js';
 import { recordedLog } from '../../../support/recorded-log.js';
@@ -15,7 +16,7 @@ function setUp(count = 2) {
           child.hears = true;
         },
         ready: () => {
-          child.readySince = 0;
+          child.readySince = momentOf(0);
         },
         failed() {},
         waiting: ({ what }) => stop.onWaiting(child, what),

@@ -8,7 +8,14 @@ import {
   RestartPolicy,
 } from '../../../../src/master/supervisor/restart-policy.js';
 
-const crash = (at: number, readyMs: number | null): Death => ({ at, readyMs, exitCode: 1, signal: null });
+import { momentOf } from '../../../../src/shared/base/clock.js';
+
+const crash = (atMs: number, readyMs: number | null): Death => ({
+  at: momentOf(atMs),
+  readyMs,
+  exitCode: 1,
+  signal: null,
+});
 
 describe('RestartPolicy', () => {
   it('starts again at once after a death in good health', () => {
@@ -56,14 +63,18 @@ describe('RestartPolicy', () => {
         { exitCode: null, signal: 'SIGTERM' as const },
         { exitCode: 0, signal: null },
       ]) {
-        expect(policy.afterDeath({ at, readyMs: 100, ...end })).toEqual({ delayMs: 0, crashLoop: false });
+        expect(policy.afterDeath({ at: momentOf(at), readyMs: 100, ...end })).toEqual({
+          delayMs: 0,
+          crashLoop: false,
+        });
       }
     }
   });
 
   it('does count it when it was killed before it was ready: it may have hung', () => {
     const policy = new RestartPolicy();
-    policy.afterDeath({ at: 0, readyMs: null, exitCode: null, signal: 'SIGKILL' });
-    expect(policy.afterDeath({ at: 1, readyMs: null, exitCode: null, signal: 'SIGKILL' }).delayMs).toBe(500);
+    policy.afterDeath({ at: momentOf(0), readyMs: null, exitCode: null, signal: 'SIGKILL' });
+    const second = policy.afterDeath({ at: momentOf(1), readyMs: null, exitCode: null, signal: 'SIGKILL' });
+    expect(second.delayMs).toBe(500);
   });
 });

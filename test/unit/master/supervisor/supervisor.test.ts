@@ -40,7 +40,7 @@ function setUp(counts: Partial<Record<SpawnedRole, number>> = {}) {
 }
 
 describe('Supervisor', () => {
-  beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] }));
+  beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] }));
   afterEach(() => vi.useRealTimers());
 
   it('starts every child and tells each who it is, once it listens', async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Breaker } from '../../../../src/platform/auth/breaker.js';
 import type { BreakerState } from '../../../../src/platform/auth/user-verifier.js';
-import { FakeClock } from '../../../support/fake-clock.js';
+import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 
 let clock: FakeClock;
 let states: BreakerState[];
@@ -53,6 +53,17 @@ test('lets a single call try when its time is up; success closes it', async () =
   probe.finish(true);
   expect(await probe.done).toBe(true);
   expect(states).toEqual(['open', 'probing', 'closed']);
+  expect(await call(true)).toBe(true);
+});
+
+test.each(
+  CLOCK_STEPS_MS,
+)('lets a call try no earlier and no later when the clock is set by %d ms', async (step) => {
+  for (let n = 0; n < 3; n += 1) await call(false);
+  clock.step(step);
+  clock.advance(4999);
+  expect(breaker.passable).toBe(false);
+  clock.advance(1);
   expect(await call(true)).toBe(true);
 });
 

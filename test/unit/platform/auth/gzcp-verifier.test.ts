@@ -7,7 +7,7 @@ import { createVerifier, verifierConcurrency } from '../../../../src/platform/au
 import type { GzcpOutcome, UserVerifier } from '../../../../src/platform/auth/user-verifier.js';
 import { type GzcpConf, gzcpSchema, type PushEnv } from '../../../../src/platform/config/config-schema.js';
 import type { Log } from '../../../../src/platform/log/log.js';
-import { FakeClock } from '../../../support/fake-clock.js';
+import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 import { answerJson, FakeGzcp, type GzcpCall } from '../../../support/fake-gzcp.js';
 
 const SECRET = 'between-us';
@@ -226,6 +226,18 @@ describe('the main site is spared', () => {
     await verifier.verify(web('k'));
     expect(gzcp.calls).toHaveLength(3);
     expect(counts).toEqual({ call: 3, user: 3, cached: 3 });
+  });
+
+  test.each(CLOCK_STEPS_MS)('good answers are kept as long when the clock is set by %d ms', async (step) => {
+    const verifier = await open({ cacheSeconds: 30 });
+    await verifier.verify(web('k'));
+    clock.step(step);
+    clock.advance(29_999);
+    await verifier.verify(web('k'));
+    expect(gzcp.calls).toHaveLength(1);
+    clock.advance(1);
+    await verifier.verify(web('k'));
+    expect(gzcp.calls).toHaveLength(2);
   });
 
   test('bad answers are not kept', async () => {

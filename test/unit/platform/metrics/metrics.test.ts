@@ -6,6 +6,8 @@ import { type FollowedCounts, Metrics } from '../../../../src/platform/metrics/m
 import { scrape } from '../../../../src/platform/metrics/scrape.js';
 import type { MessageStore } from '../../../../src/platform/store/message-store.js';
 
+import { FakeClock } from '../../../support/fake-clock.js';
+
 const counts: FollowedCounts = {
   connections: 5,
   sessions: 3,
@@ -96,7 +98,7 @@ test('a measured store does what the store does, and its calls are timed', async
       unread: async () => ({ comment: 1, userNotice: 0, systemNotice: 0, total: 1 }),
       probe: () => Promise.reject(new Error('disk full')),
     } as unknown as MessageStore,
-    metrics,
+    { metrics, clock: new FakeClock() },
   );
   expect(await store.unread(5)).toMatchObject({ total: 1 });
   await expect(store.probe()).rejects.toThrow('disk full');

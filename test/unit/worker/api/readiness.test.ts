@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { silentLog } from '../../../../src/platform/log/log.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
 import { createReadiness, type ReadinessCheck } from '../../../../src/worker/api/readiness.js';
-import { FakeClock } from '../../../support/fake-clock.js';
+import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 import { ApiHarness } from './api-harness.js';
 
 const ok: ReadinessCheck = { name: 'bus', check: async () => {} };
@@ -47,6 +47,19 @@ describe('readiness', () => {
     const check = vi.fn(async () => {});
     const readiness = over({ name: 'store', check });
     await Promise.all(Array.from({ length: 100 }, () => readiness.reasons()));
+    clock.advance(999);
+    await readiness.reasons();
+    expect(check).toHaveBeenCalledTimes(1);
+    clock.advance(1);
+    await readiness.reasons();
+    expect(check).toHaveBeenCalledTimes(2);
+  });
+
+  test.each(CLOCK_STEPS_MS)('serves no longer than a second when the clock is set by %d ms', async (step) => {
+    const check = vi.fn(async () => {});
+    const readiness = over({ name: 'store', check });
+    await readiness.reasons();
+    clock.step(step);
     clock.advance(999);
     await readiness.reasons();
     expect(check).toHaveBeenCalledTimes(1);

@@ -43,7 +43,7 @@ beforeEach(() => {
 });
 
 function connect(uid: number | null, ack = true): ReturnType<typeof fakeSession> {
-  const session = fakeSession(clock.now());
+  const session = fakeSession(clock);
   sessions.add(session);
   if (uid !== null) sessions.login(session, loginOf(uid, { ack }));
   return session;

@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 function login(uid: number): LoggedInSession {
-  const session = fakeSession(0);
+  const session = fakeSession();
   sessions.add(session);
   sessions.login(session, loginOf(uid));
   if (!isLoggedIn(session)) throw new Error('not logged in');
@@ -31,7 +31,7 @@ function login(uid: number): LoggedInSession {
 
 test('every session reads the store again within a few seconds, and not all of them at once', () => {
   for (let uid = 1; uid <= 300; uid += 1) login(uid);
-  sessions.add(fakeSession(0));
+  sessions.add(fakeSession());
   sweep.start({ since: 5 });
   vi.advanceTimersByTime(100);
   expect(began).toHaveLength(10);

@@ -66,7 +66,7 @@ beforeEach(() => {
     onLost: () => {},
     resendMs: () => 30_000,
   });
-  const fake = fakeSession(clock.now());
+  const fake = fakeSession(clock);
   sessions.add(fake);
   sessions.login(fake, loginOf(UID));
   if (!isLoggedIn(fake)) throw new Error('not logged in');
@@ -282,6 +282,30 @@ describe('a replay after a gap', () => {
     expect(session.connection.sent).toMatchObject([{ body: { more: true, items: [{ id }] } }]);
   });
 
+  test('goes back to its beginning when the clock was set back an hour after the login', async () => {
+    sessions.logout(session);
+    sessions.login(session, loginOf(UID, { since: clock.now() }));
+    clock.advance(10_000);
+    clock.step(-3_600_000);
+    const missed = settledAt(clock.now() + 1000);
+    clock.advance(5000);
+    replays.startAfter({ since: clock.now() - 5000 }, session);
+    await settled();
+    expect(session.connection.pushed).toEqual([missed]);
+  });
+
+  test('before which the clock was set forward tells the client to look himself', async () => {
+    const since = clock.now();
+    settledAt(since + 1000);
+    clock.advance(5000);
+    clock.step(300_000);
+    const late = settledAt(clock.now());
+    replays.startAfter({ since }, session);
+    await settled();
+    expect(session.connection.pushed).toEqual([late]);
+    expect(session.connection.sent[0]?.body['more']).toBe(true);
+  });
+
   test('that comes while a replay runs makes that one go back once more', async () => {
     store.pendingItems.push(...Array.from({ length: 120 }, (_, n) => itemFor(UID, n)));
     store.turnsPerRead = 2;
@@ -315,7 +339,7 @@ describe('a replay after a gap', () => {
 describe('a session that goes to another Worker', () => {
   const travel = (gap: Gap | null = null) => {
     const travelling = replays.takeOut(session, gap);
-    const there = fakeSession(0);
+    const there = fakeSession(clock);
     sessions.remove(session);
     for (const [id, at] of session.data.seen) there.data.seen.set(id, at);
     sessions.add(there);

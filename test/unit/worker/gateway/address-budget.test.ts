@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { AddressBudget } from '../../../../src/worker/gateway/address-budget.js';
-import { FakeClock } from '../../../support/fake-clock.js';
+import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 
 test('counts the connections of each address', () => {
   const budget = new AddressBudget(new FakeClock());
@@ -10,10 +10,14 @@ test('counts the connections of each address', () => {
   expect(budget.takeLink('a', 2)).toBe(true);
 });
 
-test('forgets refused logins after a minute', () => {
+test.each([
+  0,
+  ...CLOCK_STEPS_MS,
+])('forgets refused logins after a minute, also when the clock is set by %d ms', (step) => {
   const clock = new FakeClock();
   const budget = new AddressBudget(clock);
   budget.loginRefused('a');
+  clock.step(step);
   expect([budget.mayLogin('a', 1), budget.mayLogin('b', 1)]).toEqual([false, true]);
   clock.advance(60_000);
   expect(budget.mayLogin('a', 1)).toBe(true);

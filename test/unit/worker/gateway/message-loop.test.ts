@@ -18,7 +18,7 @@ let unreadFault: Error | null;
 beforeEach(() => {
   logged = [];
   unreadFault = null;
-  const session = fakeSession(clock.now());
+  const session = fakeSession(clock);
   session.data.login = { uid: 7, channel: 'web', keyDigest: '', device: null, ack: true, since: 0 };
   connection = session.connection;
   const log: Log = { ...silentLog, error: (event) => logged.push(event) };

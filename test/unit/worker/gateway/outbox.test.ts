@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { momentOf } from '../../../../src/shared/base/clock.js';
 import { Outbox } from '../../../../src/worker/gateway/outbox.js';
 
 const LIMITS = { softBytes: 100, hardBytes: 300, stallMs: 30_000 };
@@ -74,14 +75,14 @@ describe('the outbox', () => {
 
   test('is stalled only when nothing at all has moved for the whole time', () => {
     const { socket, outbox } = setUp();
-    expect(outbox.stalled(1)).toBe(false);
+    expect(outbox.stalled(momentOf(1))).toBe(false);
     outbox.put(frame(50));
     outbox.put(frame(50));
-    expect(outbox.stalled(1000)).toBe(false);
-    expect(outbox.stalled(30_000)).toBe(false);
+    expect(outbox.stalled(momentOf(1000))).toBe(false);
+    expect(outbox.stalled(momentOf(30_000))).toBe(false);
     socket.peerTakes();
-    expect(outbox.stalled(31_000)).toBe(false);
-    expect(outbox.stalled(60_999)).toBe(false);
-    expect(outbox.stalled(61_000)).toBe(true);
+    expect(outbox.stalled(momentOf(31_000))).toBe(false);
+    expect(outbox.stalled(momentOf(60_999))).toBe(false);
+    expect(outbox.stalled(momentOf(61_000))).toBe(true);
   });
 });

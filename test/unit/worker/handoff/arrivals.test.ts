@@ -41,7 +41,7 @@ beforeEach(() => {
   const reception = {
     prepare(session: TravellingSession) {
       if (prepareFault) throw prepareFault;
-      const fake = fakeSession(0);
+      const fake = fakeSession();
       return { session: { ...fake, data: { ...fake.data, id: session.id } } } as unknown as Arrived;
     },
     serve: (_attached: Arrived, { id }: TravellingSession, kept: Kept) => served.push({ id, kept }),
@@ -72,6 +72,7 @@ beforeEach(() => {
     budget: { addLink: (key) => places.push(key) },
     budgetKey: (address) => address,
     onAdopted() {},
+    clock: new FakeClock(),
     log: recordedLog(),
   });
 });

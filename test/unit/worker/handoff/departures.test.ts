@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../../src/platform/clock/system-clock.js';
 import type { SentHandle } from '../../../../src/platform/rpc/peer.js';
+import { type Clock, momentOf, msLater } from '../../../../src/shared/base/clock.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
 import { firstIdOf } from '../../../../src/shared/domain/message-id.js';
 import type { TravellingSession } from '../../../../src/shared/protocol/handoff.js';
 import { type Gap, recentGap } from '../../../../src/worker/delivery/gap.js';
 import type { Attached, Gateway } from '../../../../src/worker/gateway/gateway.js';
+import type { RateBucketState } from '../../../../src/worker/gateway/rate-bucket.js';
 import { Departures } from '../../../../src/worker/handoff/departures.js';
 import type { Arrived, Reception } from '../../../../src/worker/handoff/reception.js';
 import { TransitBox } from '../../../../src/worker/handoff/transit-box.js';
@@ -55,14 +58,11 @@ vi.mock('node:timers/promises', () => ({
 
 /** How long this process was suspended: timers have not run meanwhile. */
 let suspendedMs = 0;
-vi.mock('../../../../src/worker/handoff/monotonic-now.js', () => ({
-  monotonicNow: () => Number(process.hrtime.bigint()) / 1e6 + suspendedMs,
-}));
 
 interface Connected {
   readonly session: LiveSession & { connection: FakeConnection };
   readonly socket: FakeSocket;
-  readonly loop: { running: number; state: { rate: { tokens: number; filledAt: number }; refused: number } };
+  readonly loop: { running: number; state: { rate: RateBucketState; refused: number } };
 }
 
 let sessions: SessionRegistry;
@@ -87,11 +87,15 @@ let returnedLinks: string[];
 let served: Arrived[];
 let owed: ReturnType<typeof itemFor>[];
 let gapOwed: Gap | null;
-const clock = new FakeClock();
+const wall = new FakeClock();
+const clock: Clock = {
+  now: () => wall.now(),
+  moment: () => msLater(systemClock.moment(), suspendedMs),
+};
 
 beforeEach(() => {
   vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'hrtime'],
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
   suspendedMs = 0;
   sessions = new SessionRegistry();
@@ -162,7 +166,7 @@ function makeDepartures(): Departures {
   };
   const reception = {
     prepare(travelling: TravellingSession, socket: unknown) {
-      const session = fakeSession(0);
+      const session = fakeSession();
       Object.assign(session, { data: unpackSession(travelling) });
       (socket as FakeSocket).out = false;
       const loop = { running: 0, state: { rate: travelling.rate, refused: travelling.refused } };
@@ -231,9 +235,9 @@ function makeDepartures(): Departures {
 }
 
 function connect(uid: number | null = null): Connected {
-  const session = fakeSession(0);
+  const session = fakeSession();
   const socket: FakeSocket = { travels: true, drained: true, reading: true, out: false, copyOpen: true };
-  const loop = { running: 0, state: { rate: { tokens: 5, filledAt: 0 }, refused: 2 } };
+  const loop = { running: 0, state: { rate: { tokens: 5, filledAt: momentOf(0) }, refused: 2 } };
   sessions.add(session);
   links.inUse += 1;
   if (uid !== null) {
@@ -286,7 +290,7 @@ describe('a Worker that leaves', () => {
     const a = connect(7);
     owed = [itemFor(null, 3)];
     gapOwed = { since: clock.now() - 5000 };
-    a.session.data.seen.set('m', 5);
+    a.session.data.seen.set('m', momentOf(5));
     void departures.leave();
     await turns();
     expect(handed[0]?.travelling).toMatchObject({

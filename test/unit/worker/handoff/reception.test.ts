@@ -26,7 +26,7 @@ let reception: Reception;
 beforeEach(() => {
   steps.length = 0;
   wentOn.length = 0;
-  session = fakeSession(0);
+  session = fakeSession();
   reception = new Reception({
     gateway: {
       arrive: () => {

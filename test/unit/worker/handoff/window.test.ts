@@ -1,16 +1,17 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Window } from '../../../../src/worker/handoff/window.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-let now: number;
+let clock: FakeClock;
 let window: Window;
 let inside: number[];
 let leave: (() => void)[];
 
 beforeEach(() => {
-  now = 0;
-  window = new Window({ max: 3, slowMs: 25, now: () => now });
+  clock = new FakeClock();
+  window = new Window({ max: 3, slowMs: 25, clock });
   inside = [];
   leave = [];
 });
@@ -48,7 +49,7 @@ test('is halved by one that was slow, once for all that were inside', async () =
   await go(1);
   await come(3, 4);
   expect(window.size).toBe(3);
-  now = 100;
+  clock.advance(100);
   await go(2);
   await go(3);
   expect(window.size).toBe(1);

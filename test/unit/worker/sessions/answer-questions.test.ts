@@ -6,7 +6,7 @@ import { loginOf } from '../../../support/messages.js';
 
 test('a kick forgets the user’s logins, then closes all his connections with 4003, and nobody else’s', () => {
   const sessions = new SessionRegistry();
-  const [a, b, other] = [fakeSession(0), fakeSession(0), fakeSession(0)];
+  const [a, b, other] = [fakeSession(), fakeSession(), fakeSession()];
   for (const [session, uid] of [
     [a, 7],
     [b, 7],

@@ -8,7 +8,7 @@ import { LoginDesk } from '../../../../src/worker/sessions/login-desk.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
 import { UserFollows } from '../../../../src/worker/sessions/user-follows.js';
 import { VisitorPlaces } from '../../../../src/worker/sessions/visitor-places.js';
-import { FakeClock } from '../../../support/fake-clock.js';
+import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 import { fakeSession } from '../../../support/fake-connection.js';
 
 let sessions: SessionRegistry;
@@ -72,7 +72,7 @@ beforeEach(() => {
 });
 
 function connect(): ReturnType<typeof fakeSession> {
-  const session = fakeSession(clock.now());
+  const session = fakeSession(clock);
   sessions.add(session);
   return session;
 }
@@ -194,6 +194,32 @@ describe('the login desk', () => {
     gate = Promise.resolve();
     clock.advance(1);
     await expect(desk.login(session, request('u7'))).resolves.toMatchObject({ fresh: true });
+  });
+
+  test.each(
+    CLOCK_STEPS_MS,
+  )('a login after a kick is let in, whenever the clock is set by %d ms', async (step) => {
+    const session = connect();
+    desk.kicked(7);
+    clock.step(step);
+    clock.advance(1);
+    await expect(desk.login(session, request('u7'))).resolves.toMatchObject({ fresh: true });
+  });
+
+  test.each(
+    CLOCK_STEPS_MS,
+  )('a login under way is refused after a kick, when the clock is set by %d ms meanwhile', async (step) => {
+    const session = connect();
+    let open = (): void => {};
+    gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const login = desk.login(session, request('u7'));
+    await Promise.resolve();
+    clock.step(step);
+    desk.kicked(7);
+    open();
+    await expect(login).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
   });
 
   test('a logout that belongs to an older login leaves the newer one alone', async () => {

@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 
 function connect(uid: number | null): ReturnType<typeof fakeSession> {
-  const session = fakeSession(0);
+  const session = fakeSession();
   sessions.add(session);
   if (uid !== null) sessions.login(session, loginOf(uid));
   return session;

@@ -1,7 +1,8 @@
 /** Opens the file the way the store needs it: WAL, every commit on the disk before it is answered, schema up to date. */
 
+import { type Moment, msLater, msSince } from '../../../../shared/base/clock.js';
+import { systemClock } from '../../../clock/system-clock.js';
 import type { ExitGate } from '../exit-gate.js';
-import { monotonicMs } from '../store-calls.js';
 import { Database } from './database.js';
 import { assertOurs, migrate } from './migrate.js';
 import { faultOf, isBusy, storeNoWal } from './store-faults.js';
@@ -36,9 +37,9 @@ export function openConnection(file: StoreFile, { create, lockWaitMs, gate }: Op
   try {
     file.assertOpenable(create);
     const db = new Database(file.path, create, gate);
-    const deadlineMs = monotonicMs() + lockWaitMs;
+    const deadline = msLater(systemClock.moment(), lockWaitMs);
     // Only `exec` meets locks here: see database.ts. What is asked is asked inside a transaction, where there are none.
-    const exec = (sql: string): void => whileBusy(deadlineMs, () => db.exec(sql));
+    const exec = (sql: string): void => whileBusy(deadline, () => db.exec(sql));
     exec('BEGIN IMMEDIATE');
     assertOurs(db, file.path);
     exec('COMMIT');
@@ -62,13 +63,13 @@ export function openConnection(file: StoreFile, { create, lockWaitMs, gate }: Op
   }
 }
 
-/** Tries at least once, and again while somebody else holds a lock, until the deadline on the monotonic clock. */
-export function whileBusy<T>(deadlineMs: number, work: () => T): T {
+/** Tries at least once, and again while somebody else holds a lock, until the deadline. */
+export function whileBusy<T>(deadline: Moment, work: () => T): T {
   for (;;) {
     try {
       return work();
     } catch (error) {
-      if (!isBusy(error) || monotonicMs() >= deadlineMs) throw error;
+      if (!isBusy(error) || msSince(systemClock, deadline) >= 0) throw error;
     }
     sleepMs(BUSY_RETRY_MS);
   }

@@ -15,7 +15,7 @@ export function deliveryOperations(db: Database) {
     `SELECT CAST(m.id AS TEXT), m.kind, m.uid, m.created_at, CAST(m.body_id AS TEXT), b.text
      FROM message m INDEXED BY message_pending CROSS JOIN body b ON b.id = m.body_id
      WHERE m.uid = ? AND m.kind = ? AND m.pending = 1 AND m.id > ? AND m.expires_at > ? AND m.due <= ?
-       AND (m.sent_at IS NULL OR m.sent_at < ?)
+       AND (m.sent_at IS NULL OR m.sent_at < ? OR m.sent_at > ?)
      ORDER BY m.id LIMIT ?`,
   );
   /** Ids only: the same few notices come for every user, their texts are read once. */
@@ -24,7 +24,7 @@ export function deliveryOperations(db: Database) {
      FROM message m INDEXED BY message_user
      LEFT JOIN receipt r ON r.message_id = m.id AND r.uid = ?
      WHERE m.uid = ${EVERYBODY} AND m.kind = ${KIND_NUMBER.systemNotice} AND m.id > ? AND m.expires_at > ? AND m.due <= ?
-       AND (r.pending IS NULL OR (r.pending = 1 AND r.sent_at < ?))
+       AND (r.pending IS NULL OR (r.pending = 1 AND (r.sent_at < ? OR r.sent_at > ?)))
      ORDER BY m.id LIMIT ?`,
   );
   const settledPersonal = db.prepare<ItemColumns>(
@@ -68,7 +68,8 @@ export function deliveryOperations(db: Database) {
   );
 
   return {
-    pending({ uids, after, kinds, notSentSince, settledSince, limit, now }: PendingArgs): PendingAnswer {
+    pending(args: PendingArgs): PendingAnswer {
+      const { uids, after, kinds, notSentSince, sentAtMax, settledSince, limit, now } = args;
       const afterId = BigInt(after);
       const settledAfter = settledSince === null ? null : BigInt(settledSince > after ? settledSince : after);
       const released = new Map(releases.all());
@@ -79,10 +80,10 @@ export function deliveryOperations(db: Database) {
       /** Ids have 19 digits each, so they sort as text. */
       function pendingOf(uid: number): ItemColumns[] {
         const found: ItemColumns[] = [];
-        for (const kind of personalKinds)
-          found.push(
-            ...pendingPersonal.all(uid, kind, afterId, now, released.get(kind) ?? 0, notSentSince, limit),
-          );
+        for (const kind of personalKinds) {
+          const due = released.get(kind) ?? 0;
+          found.push(...pendingPersonal.all(uid, kind, afterId, now, due, notSentSince, sentAtMax, limit));
+        }
         if (withNotices) found.push(...noticesOf(uid));
         if (settledAfter !== null) {
           for (const kind of personalKinds)
@@ -94,7 +95,7 @@ export function deliveryOperations(db: Database) {
 
       function noticesOf(uid: number): ItemColumns[] {
         const due = released.get(KIND_NUMBER.systemNotice) ?? 0;
-        return noticeTexts(pendingNotices.all(uid, afterId, now, due, notSentSince, limit));
+        return noticeTexts(pendingNotices.all(uid, afterId, now, due, notSentSince, sentAtMax, limit));
       }
 
       function noticeTexts(ids: readonly NoticeColumns[]): ItemColumns[] {

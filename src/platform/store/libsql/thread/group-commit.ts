@@ -4,6 +4,7 @@
  * Promises: a call that fails takes back its own changes and no others; when the transaction cannot begin or commit,
  * every call of the group has failed and nothing is changed; no answer exists before the commit.
  */
+import { type Moment, msBetween, msLater } from '../../../../shared/base/clock.js';
 import type { SpushError } from '../../../../shared/base/errors.js';
 import type { Answer, Call } from '../store-calls.js';
 import { whileBusy } from './connection.js';
@@ -31,9 +32,9 @@ export function createGroupCommit(
 ): GroupCommit {
   function attempt(calls: readonly Call[]): Outcome {
     // Counted from the oldest call, so that those who waited through one long lock do not wait through the next.
-    const deadlineMs = Math.min(...calls.map((call) => call.calledMs)) + lockWaitMs;
+    const deadline = msLater(earliest(calls.map(({ calledAt }) => calledAt)), lockWaitMs);
     try {
-      whileBusy(deadlineMs, () => db.exec('BEGIN IMMEDIATE'));
+      whileBusy(deadline, () => db.exec('BEGIN IMMEDIATE'));
       const before = file.changed();
       if (before !== null) {
         db.exec('ROLLBACK');
@@ -103,6 +104,11 @@ export function failed(call: Call, fault: SpushError): Answer {
 
 export function allFailed(calls: readonly Call[], fault: SpushError, retire: SpushError | null): Outcome {
   return { answers: calls.map((call) => failed(call, fault)), retire };
+}
+
+/** At least one. */
+function earliest(moments: readonly Moment[]): Moment {
+  return moments.reduce((first, next) => (msBetween(next, first) > 0 ? next : first));
 }
 
 /** A call failed and the transaction does not exist any more. */

@@ -10,7 +10,7 @@ import type { Database } from './database.js';
 const SLICE_BYTES = 4 * 1024 * 1024;
 /** The row of `probe` that says until when somebody moves; the first is for readiness. */
 const LEASE = 2;
-/** One that ends later than this from now was taken before the clock was set back. */
+/** One that ends later than this from now was taken before the machine was started anew, and its clock with it. */
 const LEASE_MS_MAX = 60_000;
 
 /** id, uid, kind, body_id, due, released, pending, created_at, expires_at, sent_at, acked_at, read_at, caller_key, collapse_key */
@@ -158,14 +158,14 @@ export function spillOperations(db: Database) {
 
     spillLease({
       held,
-      now,
+      atMs,
       until,
     }: {
       readonly held: number;
-      readonly now: number;
+      readonly atMs: number;
       readonly until: number;
     }): boolean {
-      return lease.run(until, now, held, now + LEASE_MS_MAX) === 1;
+      return lease.run(until, atMs, held, atMs + LEASE_MS_MAX) === 1;
     },
   };
 }

@@ -6,6 +6,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert } from '../../../../shared/base/assert.js';
+import { msLater } from '../../../../shared/base/clock.js';
 import { isSpushError } from '../../../../shared/base/errors.js';
 import { ExitGate } from '../exit-gate.js';
 import type { Answer, Call, FromThread, ThreadData, ToThread } from '../store-calls.js';
@@ -87,7 +88,8 @@ function serve({ db, highest }: Connection): void {
     const answers: Answer[] = [];
     for (const call of calls) {
       try {
-        const value = whileBusy(call.calledMs + lockWaitMs, () => perform(operations, call.name, call.args));
+        const deadline = msLater(call.calledAt, lockWaitMs);
+        const value = whileBusy(deadline, () => perform(operations, call.name, call.args));
         answers.push({ seq: call.seq, ok: true, value });
       } catch (error) {
         const fault = faultOf(path, error);

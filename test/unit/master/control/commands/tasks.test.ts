@@ -3,6 +3,7 @@ import { taskReboot } from '../../../../../src/master/control/commands/task-rebo
 import { taskStatus } from '../../../../../src/master/control/commands/task-status.js';
 import { childStats } from '../../../../../src/platform/rpc/child-stats.js';
 import { turns } from '../../../../support/deferred.js';
+import { FakeClock } from '../../../../support/fake-clock.js';
 import { FakeNode } from '../../../../support/fake-node.js';
 
 describe('task.status', () => {
@@ -67,11 +68,11 @@ describe('task.reboot', () => {
 
   it('says that the old process was still there after 3 s', async () => {
     const { node, old, rebooted } = await rebooting(false);
-    let now = 0;
-    node.clock.now = () => now;
+    const clock = new FakeClock();
+    node.clock.moment = () => clock.moment();
     old.calls = {
       stop: async () => {
-        now += 3001;
+        clock.advance(3001);
         old.end(0);
         return {};
       },

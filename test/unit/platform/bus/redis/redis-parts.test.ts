@@ -15,7 +15,7 @@ import { NameTwins } from '../../../../../src/platform/bus/redis/name-twins.js';
 import { addressText, parseAddress } from '../../../../../src/platform/bus/redis/redis-link.js';
 import { claimOnce } from '../../../../../src/platform/bus/redis/redis-nonces.js';
 import { UNSENT_BYTES_MAX, UnsentNews } from '../../../../../src/platform/bus/redis/unsent-news.js';
-import { FakeClock } from '../../../../support/fake-clock.js';
+import { CLOCK_STEPS_MS, FakeClock } from '../../../../support/fake-clock.js';
 import { recordedLog } from '../../../../support/recorded-log.js';
 
 describe('the slot of a key', () => {
@@ -201,6 +201,23 @@ describe('members', () => {
     members.excuse();
     clock.advance(SILENT_AFTER_MS);
     expect(members.newlySilent()).toEqual([]);
+  });
+
+  it.each(CLOCK_STEPS_MS)('are missed neither earlier nor later when the clock is set by %d ms', (step) => {
+    const clock = new FakeClock();
+    const members = new Members(clock);
+    members.here({ node: 'a', process: 'p', holds: true });
+    const before = clock.now();
+    clock.advance(SILENT_AFTER_MS);
+    clock.step(step);
+    expect(members.newlySilent()).toEqual([]);
+    clock.advance(1);
+    const [silent] = members.newlySilent();
+    // What was stored since may be stamped by the clock of before or by that of now.
+    expect(silent?.at).toBe(Math.min(before, before + step));
+    clock.advance(FORGET_AFTER_MS - SILENT_AFTER_MS);
+    members.forget();
+    expect(members.holding()).toEqual([]);
   });
 
   it('that say good-bye are forgotten at once', () => {

@@ -6,17 +6,18 @@ import {
   GROUP_ROWS_MAX,
   type Group,
 } from '../../../../../src/platform/store/libsql/thread/call-queue.js';
+import { momentOf } from '../../../../../src/shared/base/clock.js';
 
 let seq = 0;
 
 function write(rows = 1, bytes = 100): Call {
   seq += 1;
-  return { seq, name: 'probe', args: { at: 0 }, rows, bytes, calledMs: 0 };
+  return { seq, name: 'probe', args: { at: 0 }, rows, bytes, calledAt: momentOf(0) };
 }
 
 function read(): Call {
   seq += 1;
-  return { seq, name: 'pendingCount', args: null, rows: 1, bytes: 100, calledMs: 0 };
+  return { seq, name: 'pendingCount', args: null, rows: 1, bytes: 100, calledAt: momentOf(0) };
 }
 
 const names = (calls: readonly Call[]): CallName[] => calls.map(({ name }) => name);

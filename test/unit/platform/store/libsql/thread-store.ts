@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../../../../src/platform/clock/system-clock.js';
 import { encodeAccept } from '../../../../../src/platform/store/accept-runs.js';
 import type { Answer, ArgsOf, Call, CallName } from '../../../../../src/platform/store/libsql/store-calls.js';
-import { monotonicMs } from '../../../../../src/platform/store/libsql/store-calls.js';
 import { openConnection } from '../../../../../src/platform/store/libsql/thread/connection.js';
 import { Database } from '../../../../../src/platform/store/libsql/thread/database.js';
 import { createGroupCommit } from '../../../../../src/platform/store/libsql/thread/group-commit.js';
@@ -24,7 +24,7 @@ export class ThreadStore {
 
   call<N extends CallName>(name: N, args: ArgsOf<N>): Call<N> {
     this.#seq += 1;
-    return { seq: this.#seq, name, args, rows: 1, bytes: 1, calledMs: monotonicMs() };
+    return { seq: this.#seq, name, args, rows: 1, bytes: 1, calledAt: systemClock.moment() };
   }
 
   /** A call that accepts `count` messages of one user; `id`: with this id instead of a new one. */
