@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { SpushError } from '../base/errors.js';
 import type { Kind } from '../domain/kind.js';
 import { dataFault, isWellFormed, longerThan, type MessageData, shown } from './api-values.js';
+import { wholeNumber } from './whole-number.js';
 
 export const BATCH_MAX = 1000;
 export const UIDS_MAX = 1000;
@@ -31,8 +32,9 @@ const expected = (what: string) => ({
   error: (issue: { readonly input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`,
 });
 
-const userId = expected('a user id: a positive integer');
-const uid = z.int(userId).positive(userId).meta({ description: 'User id of the main site.' });
+const uid = wholeNumber(1, Number.MAX_SAFE_INTEGER, expected('a user id: a positive integer')).meta({
+  description: 'User id of the main site; decimal text is as good as a number.',
+});
 
 const uids = z
   .array(uid, expected('a list of user ids'))
@@ -75,8 +77,6 @@ const data = z
     description: 'Anything the client needs; at most 8 KiB as JSON, 32 levels deep.',
   });
 
-const seconds = expected(`seconds: an integer of 1-${EXPIRE_SECONDS_MAX}`);
-
 /** Null is as good as absent: PHP writes it for what has no value. */
 const content = {
   title: text(TITLE_CHARS_MAX, 'Title; title or content must be there.').nullish(),
@@ -89,10 +89,7 @@ const content = {
   deliver: z.enum(['now', 'cron'], expected('"now" or "cron"')).nullish().meta({
     description: 'now: at once; cron: with the job of the kind. Default: as configured for the kind.',
   }),
-  expire: z
-    .int(seconds)
-    .min(1, seconds)
-    .max(EXPIRE_SECONDS_MAX, seconds)
+  expire: wholeNumber(1, EXPIRE_SECONDS_MAX, expected(`seconds: an integer of 1-${EXPIRE_SECONDS_MAX}`))
     .nullish()
     .meta({ description: 'Seconds until it expires. Default: as configured, 604800.' }),
   collapse: key('A newer pending message of the same (kind, uid, collapse) replaces the older.').nullish(),

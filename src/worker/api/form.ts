@@ -1,6 +1,6 @@
 /**
- * A form's fields as the values JSON would have had: numbers where numbers are meant, `data` and `messages` parsed from
- * their JSON text, lists of users as PHP writes them. Empty optional fields are absent fields.
+ * A form's fields as the values JSON would have had: `data` and `messages` parsed from their JSON text, lists of users as
+ * PHP writes them. Decimal text stays text, as the schemas take it for a number. Empty optional fields are absent fields.
  */
 import { SpushError } from '../../shared/base/errors.js';
 import { UIDS_MAX } from '../../shared/protocol/api.js';
@@ -18,7 +18,7 @@ export function parseForm(text: string): Record<string, unknown> {
   const fields = new Map<string, unknown>();
   const uids: unknown[] = [];
   for (const [name, value] of pairs(text)) {
-    if (/^uids\[\d*\]$/.test(name)) uids.push(numberOr(value));
+    if (/^uids\[\d*\]$/.test(name)) uids.push(value);
     else if (/^(?:data|messages)\[/.test(name)) {
       throw bad(`field ${shown(name)}: send data and messages as JSON text (json_encode)`);
     } else if (fields.has(name)) throw bad(`field ${shown(name)} is there twice`);
@@ -33,24 +33,16 @@ export function parseForm(text: string): Record<string, unknown> {
 
 function fieldValue(name: string, value: string): unknown {
   switch (name) {
-    case 'uid':
-    case 'expire':
-      return numberOr(value);
     case 'uids':
       return value.startsWith('[')
         ? parseJson(value, `field ${name}`)
-        : value.split(',', UIDS_MAX + 1).map(numberOr);
+        : value.split(',', UIDS_MAX + 1).map((uid) => uid.trim());
     case 'data':
     case 'messages':
       return parseJson(value, `field ${name}`);
     default:
       return value;
   }
-}
-
-/** Digits become a number; anything else stays a text, for the schema to refuse by name. */
-function numberOr(value: string): number | string {
-  return /^\s*(?:0|[1-9]\d*)\s*$/.test(value) ? Number(value) : value;
 }
 
 function* pairs(text: string): Generator<[string, string]> {

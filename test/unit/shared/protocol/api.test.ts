@@ -39,8 +39,44 @@ describe('a message', () => {
     expect(faultsOf('userNotice', { ...message, uids: [2] })[0]?.message).toContain('got both');
   });
 
-  test.each([0, -1, 1.5, '1', 2 ** 53, Number.NaN, true, {}, [1]])('has no user %j', (uid) => {
+  test.each([
+    0,
+    -1,
+    1.5,
+    2 ** 53,
+    Number.NaN,
+    true,
+    {},
+    [1],
+    '0',
+    '-1',
+    '+1',
+    '01',
+    ' 1',
+    '1 ',
+    '1.0',
+    '1e3',
+    '0x1',
+    '１',
+    '9007199254740992',
+    '99999999999999999999',
+    '',
+  ])('has no user %j', (uid) => {
     expect(faultsOf('comment', { uid, title: 'x' })[0]?.path).toBe('uid');
+    expect(faultsOf('comment', { uids: [1, uid], title: 'x' })[0]?.path).toBe('uids.1');
+  });
+
+  test('takes decimal text for a number, as PHP sends what it read from a database', () => {
+    const [parsed] = parsePush('comment', { uid: '176906', title: 'x', expire: '3600' });
+    expect(parsed).toMatchObject({ uid: 176_906, expire: 3600 });
+    expect(parsePush('comment', { uids: ['1', 2, '9007199254740991'], title: 'x' })[0]?.uids).toEqual([
+      1,
+      2,
+      Number.MAX_SAFE_INTEGER,
+    ]);
+    for (const expire of ['0', '1.5', '31536001', ' 60', '6e1', '']) {
+      expect(faultsOf('comment', { ...message, expire })[0]?.path).toBe('expire');
+    }
   });
 
   test('for everybody has no users: it is refused, not sent to all', () => {
@@ -149,7 +185,9 @@ describe('a batch', () => {
 test('a kick names a user', () => {
   expect(parseKick({ uid: 5 })).toEqual({ uid: 5, reason: '' });
   expect(parseKick({ uid: 5, reason: 'spam' })).toEqual({ uid: 5, reason: 'spam' });
-  for (const body of [{}, null, [], { uid: '5' }, { uid: 5, reason: 'x'.repeat(201) }, 'x']) {
+  expect(parseKick({ uid: '5' }).uid).toBe(5);
+  const long = { uid: 5, reason: 'x'.repeat(201) };
+  for (const body of [{}, null, [], { uid: 0 }, { uid: '0' }, { uid: '05' }, long, 'x']) {
     expect(() => parseKick(body)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
   }
 });

@@ -58,6 +58,8 @@ describe('a form', () => {
     'uids=%5B1,2,3%5D',
     'uids%5B%5D=1&uids%5B%5D=2&uids%5B%5D=3',
     'uids[0]=1&uids[1]=2&uids[2]=3',
+    'uids=1,+2,+3',
+    'uids=%5B%221%22,2,%223%22%5D',
   ])('names several users as %s', async (uids) => {
     expect((await api.form(USER, `${uids}&title=x`)).status).toBe(200);
     expect(api.accepted.map(({ uid }) => uid)).toEqual([1, 2, 3]);
@@ -74,6 +76,8 @@ describe('a form', () => {
     ['uid=05&title=x', 'uid'],
     ['uid=&title=x', 'uid'],
     ['uid=-5&title=x', 'uid'],
+    ['uid=+5+&title=x', 'uid'],
+    ['uid=0&title=x', 'uid'],
     ['uids=1,,2&title=x', 'uids'],
     ['uid=5&title=x&expire=1.5', 'expire'],
     ['uid=5&title=x&data={', 'data'],
