@@ -6,8 +6,12 @@
  */
 import { z } from 'zod';
 import { SpushError } from '../base/errors.js';
+import { RawJson } from '../base/raw-json.js';
+import { isWellFormed } from '../base/well-formed.js';
 import type { Kind } from '../domain/kind.js';
-import { dataFault, isWellFormed, longerThan, type MessageData, shown } from './api-values.js';
+import type { DataText } from '../domain/message.js';
+import { longerThan, shown } from './api-values.js';
+import { dataText } from './data-text.js';
 import { wholeNumber } from './whole-number.js';
 
 export const BATCH_MAX = 1000;
@@ -64,14 +68,18 @@ function key(description: string) {
     .meta({ maxLength: KEY_CHARS_MAX, description });
 }
 
+/** Comes as a RawJson: `data` is carried as its text, and is never a value here. */
 const data = z
   .unknown()
-  .superRefine((value, context) => {
-    const fault = dataFault(value);
-    if (fault !== null) context.addIssue({ code: 'custom', path: fault.path, message: fault.message });
+  .transform((value, context): DataText => {
+    const found =
+      value instanceof RawJson
+        ? dataText(value.text)
+        : { path: [], message: `expected an object, got ${shown(value)}` };
+    if (typeof found === 'string') return found;
+    context.addIssue({ code: 'custom', path: [...found.path], message: found.message });
+    return z.NEVER;
   })
-  // PHP writes an empty array for an empty object.
-  .transform((value): MessageData => (Array.isArray(value) ? {} : (value as MessageData)))
   .meta({
     type: 'object',
     description: 'Anything the client needs; at most 8 KiB as JSON, 32 levels deep.',

@@ -1,8 +1,11 @@
-/** From the bytes of a body to plain values: JSON, or the fields of a form. What they mean is for the schemas. */
+/**
+ * From the bytes of a body to plain values, JSON or the fields of a form; `data` of messages is a RawJson. What they mean is for
+ * the schemas.
+ */
 import type { IncomingHttpHeaders } from 'node:http';
 import { SpushError } from '../../shared/base/errors.js';
 import { parseForm } from './form.js';
-import { parseJson } from './json-text.js';
+import { parseCall } from './json-text.js';
 
 const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
 const JSON_TYPE = 'application/json';
@@ -16,7 +19,7 @@ export function parseBody(raw: Buffer, headers: IncomingHttpHeaders): unknown {
   }
   const type = bodyType(headers);
   const text = utf8Text(raw);
-  return type === JSON_TYPE ? parseJson(text, 'the body') : parseForm(text);
+  return type === JSON_TYPE ? parseCall(text) : parseForm(text);
 }
 
 function bodyType(headers: IncomingHttpHeaders): typeof JSON_TYPE | typeof FORM_TYPE {

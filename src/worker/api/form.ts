@@ -1,10 +1,11 @@
 /**
- * A form's fields as the values JSON would have had: `data` and `messages` parsed from their JSON text, lists of users as
- * PHP writes them. Decimal text stays text, as the schemas take it for a number. Empty optional fields are absent fields.
+ * A form's fields as the values JSON would have had: `data` and `messages` from their JSON text, lists of users as PHP
+ * writes them. Decimal text stays text, as the schemas take it for a number. Empty optional fields are absent fields.
  */
 import { SpushError } from '../../shared/base/errors.js';
+import { RawJson } from '../../shared/base/raw-json.js';
 import { UIDS_MAX } from '../../shared/protocol/api.js';
-import { parseJson } from './json-text.js';
+import { parseJson, parseMessages } from './json-text.js';
 
 /** A message has 12 fields; a list of users may come as one field each. */
 export const FORM_FIELDS_MAX = UIDS_MAX + 64;
@@ -38,8 +39,9 @@ function fieldValue(name: string, value: string): unknown {
         ? parseJson(value, `field ${name}`)
         : value.split(',', UIDS_MAX + 1).map((uid) => uid.trim());
     case 'data':
+      return parseJson(value, `field ${name}`) === null ? null : new RawJson(value);
     case 'messages':
-      return parseJson(value, `field ${name}`);
+      return parseMessages(value);
     default:
       return value;
   }

@@ -1,9 +1,9 @@
 /** From what a caller sent to what the store is asked to keep: one message per user, defaults filled in. */
 import { SpushError } from '../../shared/base/errors.js';
+import { wellFormed } from '../../shared/base/well-formed.js';
 import type { Kind } from '../../shared/domain/kind.js';
 import type { Deliver, NewMessage } from '../../shared/domain/message.js';
 import type { ApiMessage } from '../../shared/protocol/api.js';
-import { wellFormed } from '../../shared/protocol/api-values.js';
 
 /** Messages times users of one call: they are committed together, so their number bounds how long others wait. */
 export const NEW_MESSAGES_MAX = 100_000;

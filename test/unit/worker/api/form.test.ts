@@ -36,7 +36,7 @@ describe('a form', () => {
       uid: 5,
       title: 'Grüße & mehr',
       content: '你好 + 1',
-      data: { article: 7 },
+      data: '{"article":7}',
       deliver: 'cron',
       callerId: '17',
       collapse: '5',

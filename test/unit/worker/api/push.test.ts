@@ -45,7 +45,7 @@ describe('a push', () => {
         title: 't',
         content: 'c',
         url: '/novel/7',
-        data: { a: 1 },
+        data: '{"a":1}',
         callerId: 'key',
         collapse: 'article-7',
         deliver: 'cron',
