@@ -9,6 +9,7 @@ import type { Agent } from 'node:http';
 import type { Clock } from '../../shared/base/clock.js';
 import { nowSeconds } from '../../shared/base/clock.js';
 import { errorText, SpushError } from '../../shared/base/errors.js';
+import { clipped } from '../../shared/base/well-formed.js';
 import type { GzcpConfig, GzcpToken } from '../config/config-schema.js';
 import type { Log } from '../log/log.js';
 import { AnswerCache } from './answer-cache.js';
@@ -20,6 +21,7 @@ import type { BreakerState, GzcpMeter, LoginKey, UserVerifier } from './user-ver
 export const WAITING_MAX = 10_000;
 export const WAIT_MS_MAX = 30_000;
 export const CACHE_ENTRIES_MAX = 100_000;
+const REASON_UNITS_MAX = 200;
 /** Forgotten users that are remembered while calls are in flight; above it no call in flight is kept. */
 const FORGOTTEN_MAX = 10_000;
 
@@ -205,8 +207,8 @@ function takeCredentials(address: URL): Record<string, string> {
 }
 
 function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets
+  const without = secrets
     .filter((secret) => secret !== '')
-    .reduce((left, secret) => left.replaceAll(secret, '***'), text)
-    .slice(0, 200);
+    .reduce((left, secret) => left.replaceAll(secret, '***'), text);
+  return clipped(without, REASON_UNITS_MAX);
 }

@@ -1,5 +1,5 @@
 /** Values in calls and frames: how many characters, which numbers, and how to show one in an error text. */
-import { clipped } from '../base/well-formed.js';
+import { clipped, isWellFormed } from '../base/well-formed.js';
 
 const SHOWN_UNITS_MAX = 40;
 
@@ -19,4 +19,11 @@ export function longerThan(text: string, charsMax: number): boolean {
   let chars = 0;
   for (const _ of text) chars += 1;
   return chars > charsMax;
+}
+
+/** What is wrong with a text that somebody will get to read, or null. Lengths are looked at before contents. */
+export function textFault(text: string, charsMax: number): string | null {
+  if (longerThan(text, charsMax)) return `expected at most ${charsMax} characters`;
+  if (isWellFormed(text)) return null;
+  return 'expected well-formed Unicode, got half of a surrogate pair: was it cut in the middle of a character?';
 }

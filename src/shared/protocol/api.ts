@@ -7,10 +7,9 @@
 import { z } from 'zod';
 import { SpushError } from '../base/errors.js';
 import { RawJson } from '../base/raw-json.js';
-import { isWellFormed } from '../base/well-formed.js';
 import type { Kind } from '../domain/kind.js';
 import type { DataText } from '../domain/message.js';
-import { longerThan, shown } from './api-values.js';
+import { shown, textFault } from './api-values.js';
 import { dataText } from './data-text.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -48,23 +47,20 @@ const uids = z
 
 /** Length in characters as people count them, so that an emoji is one and not two. */
 function text(charsMax: number, description: string) {
-  const string = expected('a string');
   return z
-    .string(string)
-    .refine((value) => !longerThan(value, charsMax), `expected at most ${charsMax} characters`)
+    .string(expected('a string'))
+    .superRefine((value, context) => {
+      const fault = textFault(value, charsMax);
+      if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+    })
     .meta({ maxLength: charsMax, description });
 }
 
 function key(description: string) {
   const string = expected(`a string of 1-${KEY_CHARS_MAX} characters`);
-  return z
-    .string(string)
+  return text(KEY_CHARS_MAX, description)
     .min(1, string)
-    .refine((value) => !longerThan(value, KEY_CHARS_MAX), `expected at most ${KEY_CHARS_MAX} characters`)
-    .refine(
-      (value) => isWellFormed(value) && !/\p{Cc}/u.test(value),
-      'expected no control characters and no half characters',
-    )
+    .refine((value) => !/\p{Cc}/u.test(value), 'expected no control characters')
     .meta({ maxLength: KEY_CHARS_MAX, description });
 }
 
@@ -158,17 +154,14 @@ export function parsePush(kind: Kind, body: unknown): ApiMessage[] {
     else errors.push(...found.errors.map((error) => ({ index, ...error })));
     if (errors.length >= ERRORS_MAX) break;
   }
-  if (errors.length > 0) throw badCall(errors.slice(0, ERRORS_MAX), messages.length);
+  if (errors.length > 0) throw badCall(errors.slice(0, ERRORS_MAX), { inBatch: messages.length > 1 });
   return parsed;
 }
 
 export function parseKick(body: unknown): { uid: number; reason: string } {
   const result = kickSchema.safeParse(body);
   if (!result.success) {
-    throw badCall(
-      fieldFaults(result.error).map((error) => ({ index: 0, ...error })),
-      1,
-    );
+    throw badCall(fieldFaults(result.error).map((error) => ({ index: 0, ...error })));
   }
   return { uid: result.data.uid, reason: result.data.reason ?? '' };
 }
@@ -177,16 +170,15 @@ type Fault = Omit<CallError, 'index'>;
 
 function messagesOf(body: unknown): readonly unknown[] {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw badCall([{ index: 0, path: '', message: `expected an object, got ${shown(body)}` }], 1);
+    throw badCall([{ index: 0, path: '', message: `expected an object, got ${shown(body)}` }]);
   }
   if (!Object.hasOwn(body, 'messages')) return [body];
   const { messages } = body as { messages: unknown };
   if (Array.isArray(messages) && messages.length >= 1 && messages.length <= BATCH_MAX) return messages;
   const size = Array.isArray(messages) ? `${messages.length} messages` : shown(messages);
-  throw badCall(
-    [{ index: 0, path: 'messages', message: `expected a list of 1-${BATCH_MAX} messages, got ${size}` }],
-    1,
-  );
+  throw badCall([
+    { index: 0, path: 'messages', message: `expected a list of 1-${BATCH_MAX} messages, got ${size}` },
+  ]);
 }
 
 function checkMessage(
@@ -210,12 +202,17 @@ function fieldFaults(error: z.ZodError): Fault[] {
   }));
 }
 
-function badCall(errors: readonly CallError[], messages: number): SpushError {
+/** BAD_REQUEST with these faults. `inBatch`: the text says which message it was. */
+export function badCall(
+  errors: readonly CallError[],
+  { inBatch = false, cause }: { readonly inBatch?: boolean; readonly cause?: unknown } = {},
+): SpushError {
   const [first] = errors;
   const where = first?.path ? `${first.path}: ` : '';
-  const which = messages > 1 ? `messages[${first?.index}] ` : '';
+  const which = inBatch ? `messages[${first?.index}] ` : '';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see data.errors)` : '';
   return new SpushError('BAD_REQUEST', `${which}${where}${first?.message}${more}; nothing was changed`, {
+    cause,
     detail: { errors },
   });
 }

@@ -1,5 +1,6 @@
 /** What the server sends: replies to a command, and events whose `id` is "". */
 import { RawJson } from '../base/raw-json.js';
+import { strictJson } from '../base/strict-json.js';
 import type { MessageItem, ReadMark } from '../domain/message.js';
 
 export interface WsReply {
@@ -42,8 +43,8 @@ export const HEARTBEAT_TRIES = 2;
 export const UNREADABLE_FRAMES_MAX = 10;
 
 export function replyText({ body, ...head }: WsReply): string {
-  if (!(body instanceof RawJson)) return JSON.stringify({ ...head, body });
-  return `${JSON.stringify(head).slice(0, -1)},"body":${body.text}}`;
+  if (!(body instanceof RawJson)) return strictJson({ ...head, body });
+  return `${strictJson(head).slice(0, -1)},"body":${body.text}}`;
 }
 
 export function eventText<E extends Exclude<keyof WsEvents, 'push'>>(

@@ -1,6 +1,5 @@
 /** From what a caller sent to what the store is asked to keep: one message per user, defaults filled in. */
 import { SpushError } from '../../shared/base/errors.js';
-import { wellFormed } from '../../shared/base/well-formed.js';
 import type { Kind } from '../../shared/domain/kind.js';
 import type { Deliver, NewMessage } from '../../shared/domain/message.js';
 import type { ApiMessage } from '../../shared/protocol/api.js';
@@ -44,9 +43,9 @@ function templateOf(kind: Kind, message: ApiMessage, defaults: MessageDefaults):
   const expireMs = Math.round((message.expire ?? defaults.expireSeconds) * 1000);
   return {
     kind,
-    title: wellFormed(message.title ?? ''),
-    content: wellFormed(message.content ?? ''),
-    url: message.url ? wellFormed(message.url) : null,
+    title: message.title ?? '',
+    content: message.content ?? '',
+    url: message.url || null,
     data: message.data ?? null,
     callerId: message.id ?? null,
     collapse: message.collapse ?? null,

@@ -111,8 +111,23 @@ describe('a message', () => {
     expect(parsePush('comment', { ...message, timestamp: 1, token: 'x' })).toEqual([message]);
   });
 
-  test.each(['id', 'collapse'])('refuses half a character in %s: it has no form in UTF-8', (field) => {
-    expect(faultsOf('comment', { ...message, [field]: '\ud800' })[0]?.path).toBe(field);
+  test.each([
+    'title',
+    'content',
+    'url',
+    'id',
+    'collapse',
+  ])('refuses half a character in %s: it has no form in UTF-8', (field) => {
+    for (const half of ['cut \ud83d', '\ude00 cut', '\ude00\ud83d']) {
+      expect(faultsOf('comment', { ...message, [field]: half })).toEqual([
+        { index: 0, path: field, message: expect.stringContaining('half of a surrogate pair') },
+      ]);
+    }
+  });
+
+  test.each(['title', 'content', 'url'])('keeps controls and non-characters in %s', (field) => {
+    const text = '\u0000\u0007\u007f\u0085\u2028\ufeff\ufffe\uffff\u{10ffff}';
+    expect(parsePush('comment', { ...message, [field]: text })[0]).toMatchObject({ [field]: text });
   });
 });
 
@@ -189,8 +204,8 @@ test('a kick names a user', () => {
   expect(parseKick({ uid: 5 })).toEqual({ uid: 5, reason: '' });
   expect(parseKick({ uid: 5, reason: 'spam' })).toEqual({ uid: 5, reason: 'spam' });
   expect(parseKick({ uid: '5' }).uid).toBe(5);
-  const long = { uid: 5, reason: 'x'.repeat(201) };
-  for (const body of [{}, null, [], { uid: 0 }, { uid: '0' }, { uid: '05' }, long, 'x']) {
+  const reasons = ['x'.repeat(201), 'cut \ud83d'].map((reason) => ({ uid: 5, reason }));
+  for (const body of [{}, null, [], { uid: 0 }, { uid: '0' }, { uid: '05' }, ...reasons, 'x']) {
     expect(() => parseKick(body)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' }));
   }
 });

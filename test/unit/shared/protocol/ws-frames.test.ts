@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { RawJson } from '../../../../src/shared/base/raw-json.js';
 import type { DataText, MessageItem } from '../../../../src/shared/domain/message.js';
 import { dataText } from '../../../../src/shared/protocol/data-text.js';
-import { itemsText, pushText, replyText } from '../../../../src/shared/protocol/ws-frames.js';
+import { eventText, itemsText, pushText, replyText } from '../../../../src/shared/protocol/ws-frames.js';
 import { anyMessage, itemsIn, meantBy } from '../../../support/any-message.js';
 import { idOf, itemFor } from '../../../support/messages.js';
+import { readStrictly } from '../../../support/strict-json.js';
 
 const head = { cmd: 'list', id: '7', ts: 1, code: 200, msg: 'ok' };
 
@@ -42,5 +43,17 @@ describe('a frame', () => {
     });
     expect(pushText(5, { items: [item] })).toContain('"data":{"n":1.0}');
     expect(pushText(5, { items: [item] })).not.toContain('more');
+  });
+
+  test('has no half of a character, whatever words of others it repeats', () => {
+    const texts = [
+      replyText({ ...head, msg: 'cut \ud83d', body: { errors: [{ path: 'a\ude00', message: '\ud83d' }] } }),
+      replyText({ ...head, msg: 'cut \ud83d', body: new RawJson('{"n":1.0}') }),
+      eventText('bye', 1, { reason: 'cut \ud83d', retryAfter: null }),
+    ];
+    for (const text of texts) {
+      readStrictly(text);
+      expect(text).toContain('cut \ufffd');
+    }
   });
 });

@@ -147,11 +147,6 @@ describe('a push', () => {
     expect(body.msg).toContain('101000');
     expect(api.accepted).toEqual([]);
   });
-
-  test('mends half characters in its texts', async () => {
-    await api.post(USER, '{"uid":1,"title":"a\\ud83d","content":"\\ude00b"}');
-    expect(api.accepted[0]).toMatchObject({ title: 'a\ufffd', content: '\ufffdb' });
-  });
 });
 
 describe('a store that cannot keep it', () => {

@@ -132,6 +132,7 @@ describe('a user', () => {
     expect((await api.form('/api/user/kick', { uid: '5' })).status).toBe(200);
     expect((await api.post('/api/user/kick', { uid: '6' })).status).toBe(200);
     expect((await api.post('/api/user/kick', { uid: '06' })).status).toBe(400);
+    expect((await api.post('/api/user/kick', '{"uid":7,"uid":8}')).status).toBe(400);
     expect(api.asked.map(({ args }) => args)).toMatchObject([{ uid: 802 }, { uid: 5 }, { uid: 6 }]);
   });
 });
