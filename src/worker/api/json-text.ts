@@ -2,7 +2,7 @@
 import { errorText, SpushError } from '../../shared/base/errors.js';
 import { JsonCursor, stringEnd } from '../../shared/base/json-cursor.js';
 import { clipped } from '../../shared/base/well-formed.js';
-import { badCall } from '../../shared/protocol/api.js';
+import { BATCH_MAX, badCall } from '../../shared/protocol/api.js';
 import { keepDataText } from '../../shared/protocol/raw-data.js';
 
 /** More than the deepest `data` in a batch needs. */
@@ -51,7 +51,8 @@ export function parseMessages(text: string): unknown {
 }
 
 function readMessages(cursor: JsonCursor, messages: unknown): void {
-  if (!Array.isArray(messages)) return;
+  // What is none, or too many, is refused by the schemas.
+  if (!Array.isArray(messages) || messages.length > BATCH_MAX) return;
   cursor.enter();
   for (let index = 0; cursor.more(); index += 1) {
     const message: unknown = messages[index];
