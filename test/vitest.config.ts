@@ -4,6 +4,7 @@ import { outsideProgram } from './support/outside-program.js';
 /** The same tests against PUSHENV 1; those of `npm run test:env1`, and what is run each time. */
 const ENV1_ALL = [
   'push',
+  'any-message',
   'bad-input',
   'idle',
   'max-links',
@@ -14,7 +15,7 @@ const ENV1_ALL = [
   'child-kill',
   'handoff',
 ];
-const ENV1_SHORT = ['push'];
+const ENV1_SHORT = ['push', 'any-message'];
 const env1 = process.env['SPUSH_TEST_PUSHENV'] === '1' ? ENV1_ALL : ENV1_SHORT;
 const servers = [
   outsideProgram(
@@ -32,6 +33,7 @@ const ONE_TRY = [
   'handoff',
   'handoff-faults',
   'push',
+  'any-message',
   'spill',
   'spill-store',
   'mysql-store-faults',

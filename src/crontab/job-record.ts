@@ -1,5 +1,6 @@
 /** What is known of a job beside its name: kept over restarts, so that `crontab show` tells of the server, not of one process. */
 import { z } from 'zod';
+import { clipped } from '../shared/base/well-formed.js';
 
 /** Of an error's text; the file is written after each run. */
 export const ERROR_TEXT_MAX = 500;
@@ -52,5 +53,5 @@ export function afterRestart(record: JobRecord): JobRecord {
 }
 
 export function shortened(error: string): string {
-  return error.length > ERROR_TEXT_MAX ? `${error.slice(0, ERROR_TEXT_MAX)}…` : error;
+  return clipped(error, ERROR_TEXT_MAX);
 }

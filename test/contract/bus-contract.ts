@@ -1,9 +1,13 @@
 /** What every Bus promises. Each implementation goes through it, in a world of its own with several processes. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Bus } from '../../src/platform/bus/bus.js';
+import type { DataText, MessageItem } from '../../src/shared/domain/message.js';
 import type { MessageId } from '../../src/shared/domain/message-id.js';
 import type { BusEvent } from '../../src/shared/protocol/bus-events.js';
+import { dataText } from '../../src/shared/protocol/data-text.js';
 import type { QuestionName } from '../../src/shared/protocol/questions.js';
+import { anyMessage } from '../support/any-message.js';
 import { until } from '../support/own-redis.js';
 
 export interface BusMember {
@@ -31,6 +35,16 @@ const NOTICE: BusEvent = {
   t: 'notice',
   item: { id: ID, kind: 'systemNotice', title: 't', content: 'c', createdAt: 1 },
 };
+
+const anyItem: fc.Arbitrary<MessageItem> = anyMessage.map(({ url, data, ...texts }) => ({
+  id: ID,
+  kind: 'comment',
+  uid: 7,
+  ...texts,
+  ...(url === null ? {} : { url }),
+  ...(data === null ? {} : { data: dataText(data) as DataText }),
+  createdAt: 1,
+}));
 
 /** `mark` tells one from another. */
 export function pushTo(uid: number, mark = 0, count = 1): BusEvent {
@@ -70,6 +84,31 @@ export function busContract(name: string, world: () => BusWorld): void {
       await a.bus.probe(PROBE);
       await a.bus.probe(PROBE);
       expect(marksOf(a.events)).toEqual([1]);
+    });
+
+    it('brings any message to the letter, and its data as it was written', async () => {
+      const [a, b] = [await world().join(), await world().join()];
+      await b.bus.follow(7);
+      const anyEvents = fc.array(fc.array(anyItem, { minLength: 1, maxLength: 10 }), {
+        minLength: 1,
+        maxLength: 30,
+      });
+      await fc.assert(
+        fc.asyncProperty(anyEvents, async (some) => {
+          const pushes = some.map((items): BusEvent => ({ t: 'push', uid: 7, items }));
+          const notices = some.map(([first]): BusEvent => {
+            const { uid: _, ...item } = first ?? {};
+            return { t: 'notice', item: { ...(item as MessageItem), kind: 'systemNotice' } };
+          });
+          const before = b.events.length;
+          for (const event of [...pushes, ...notices]) a.bus.publish(event);
+          await until('all have come', () => b.events.length - before === 2 * some.length);
+          const come = b.events.slice(before);
+          expect(come.filter(({ t }) => t === 'push')).toEqual(pushes);
+          expect(come.filter(({ t }) => t === 'notice')).toEqual(notices);
+        }),
+        { numRuns: 10, endOnFailure: true },
+      );
     });
 
     it('keeps the order of one publisher’s events for one user', async () => {

@@ -11,7 +11,8 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   good: { code: 200, data: { uid: 176_906 } },
   zero: { code: 200, data: { uid: 0 } },
   'zero-text': { code: 200, data: { uid: '0' } },
-  'number-text': { code: 200, data: { uid: '176906' } },
+  'number-text': { code: '200', data: { uid: '176906' } },
+  'number-text-blank': { code: 200, data: { uid: ' 176906' } },
   null: { code: 200, data: { uid: null } },
   missing: { code: 200, data: {} },
   'no-data': { code: 200 },
@@ -28,7 +29,10 @@ const gzcp = new FakeGzcp((call, res) => {
   if (call.loginkey === 'status-500') answerJson(res, 'oops', 500);
   else if (call.loginkey === 'hang') return;
   else if (call.loginkey === 'cut') res.destroy();
-  else if (call.loginkey.startsWith('crowd-')) {
+  else if (call.loginkey === 'continue') {
+    res.writeContinue();
+    answerJson(res, ANSWERS['good']);
+  } else if (call.loginkey.startsWith('crowd-')) {
     setTimeout(
       () => answerJson(res, { code: 200, data: { uid: 1000 + Number(call.loginkey.slice(6)) } }),
       20,
@@ -57,7 +61,9 @@ test.each([
   ['good', 200],
   ['zero', 401],
   ['zero-text', 401],
-  ['number-text', 401],
+  ['number-text', 200],
+  ['number-text-blank', 401],
+  ['continue', 200],
   ['null', 401],
   ['missing', 401],
   ['no-data', 401],

@@ -1,10 +1,13 @@
 /** What the spill promises over a server that is killed, frozen, or lost in the middle of a commit. */
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/platform/clock/system-clock.js';
 import { silentLog } from '../../src/platform/log/log.js';
 import { Mover } from '../../src/platform/store/spill/mover.js';
-import type { NewMessage } from '../../src/shared/domain/message.js';
+import type { DataText, NewMessage } from '../../src/shared/domain/message.js';
 import { createMessageIdSource, type MessageId } from '../../src/shared/domain/message-id.js';
+import { dataText } from '../../src/shared/protocol/data-text.js';
+import { anyMessage } from '../support/any-message.js';
 import { type MariadbAccess, mariadbProgram, OwnMariadb } from '../support/own-mariadb.js';
 import { type OpenedSpill, SpillingStores } from '../support/spilling-stores.js';
 import { SqlProxy } from '../support/sql-proxy.js';
@@ -78,6 +81,32 @@ describe.skipIf(program === null)('a store that spills', () => {
       expect(live.map(({ id }) => id).sort()).toEqual(accepted.map(({ id }) => id).sort());
       const [later] = await store.accept([message(1)]);
       expect(later?.spilled).toBeUndefined();
+    });
+
+    test('keeps any message to the letter: in the file, told live when it is moved, and on the server', async () => {
+      const { stores } = await node();
+      const { store, spill, live } = await stores.open();
+      await server.kill();
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyMessage, { minLength: 30, maxLength: 60 }), async (some) => {
+          const texts = some.map(({ url, data, ...rest }) => ({
+            ...rest,
+            ...(url === null ? {} : { url }),
+            ...(data === null ? {} : { data: dataText(data) as DataText }),
+          }));
+          const accepted = await store.accept(
+            texts.map((each) => message(1, { ...each, url: each.url ?? null, data: each.data ?? null })),
+          );
+          expect(accepted.every(({ spilled }) => spilled)).toBe(true);
+          await server.run();
+          await untilMoved(spill);
+          const pending = await store.pending(1, { limit: 100 });
+          expect(pending).toMatchObject(texts);
+          expect(pending.map(({ id }) => id)).toEqual(accepted.map(({ id }) => id));
+          expect([...live].sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual(pending);
+        }),
+        { numRuns: 1, endOnFailure: true },
+      );
     });
 
     test('keeps what became of a spilled message: the user does not get it again', async () => {

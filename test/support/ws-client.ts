@@ -25,6 +25,8 @@ export class WsClient {
   readonly socket: WebSocket;
   /** Every frame, as it came. */
   readonly frames: Frame[] = [];
+  /** The text of each. */
+  readonly texts: string[] = [];
   closed: { code: number; reason: string } | null = null;
   readonly #watchers = new Set<() => void>();
   #lastId = 0;
@@ -32,7 +34,9 @@ export class WsClient {
   private constructor(socket: WebSocket) {
     this.socket = socket;
     socket.on('message', (data: Buffer) => {
-      this.frames.push(JSON.parse(data.toString()) as Frame);
+      const text = data.toString();
+      this.texts.push(text);
+      this.frames.push(JSON.parse(text) as Frame);
       this.#changed();
     });
     socket.on('close', (code, reason) => {

@@ -5,20 +5,23 @@
  *   verify: cache → equal call in flight → breaker → line → breaker → call (one retry) → cache
  */
 import { createHash } from 'node:crypto';
+import type { Agent } from 'node:http';
 import type { Clock } from '../../shared/base/clock.js';
 import { nowSeconds } from '../../shared/base/clock.js';
 import { errorText, SpushError } from '../../shared/base/errors.js';
+import { clipped } from '../../shared/base/well-formed.js';
 import type { GzcpConfig, GzcpToken } from '../config/config-schema.js';
 import type { Log } from '../log/log.js';
 import { AnswerCache } from './answer-cache.js';
 import { Breaker } from './breaker.js';
 import { CallQueue } from './call-queue.js';
-import { type CallResult, callGzcp } from './gzcp-call.js';
+import { type CallResult, callGzcp, createGzcpAgent } from './gzcp-call.js';
 import type { BreakerState, GzcpMeter, LoginKey, UserVerifier } from './user-verifier.js';
 
 export const WAITING_MAX = 10_000;
 export const WAIT_MS_MAX = 30_000;
 export const CACHE_ENTRIES_MAX = 100_000;
+const REASON_UNITS_MAX = 200;
 /** Forgotten users that are remembered while calls are in flight; above it no call in flight is kept. */
 const FORGOTTEN_MAX = 10_000;
 
@@ -38,6 +41,7 @@ export class GzcpVerifier implements UserVerifier {
   readonly #options: GzcpVerifierOptions;
   readonly #address: URL;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #agent: Agent;
   readonly #queue: CallQueue;
   readonly #breaker: Breaker;
   readonly #cache: AnswerCache;
@@ -53,7 +57,13 @@ export class GzcpVerifier implements UserVerifier {
     const { config, concurrency, clock } = options;
     this.#options = options;
     this.#address = new URL(config.verifyUrl);
-    this.#headers = { accept: 'application/json', ...takeCredentials(this.#address) };
+    this.#headers = {
+      accept: 'application/json',
+      'accept-encoding': 'identity',
+      'user-agent': 'spush',
+      ...takeCredentials(this.#address),
+    };
+    this.#agent = createGzcpAgent(this.#address);
     this.#queue = new CallQueue({
       concurrency,
       waitingMax: WAITING_MAX,
@@ -145,7 +155,7 @@ export class GzcpVerifier implements UserVerifier {
 
   #callOptions() {
     const { config, meter } = this.#options;
-    return { deadlineMs: config.deadlineMs, onRequest: () => meter.count('call') };
+    return { agent: this.#agent, deadlineMs: config.deadlineMs, onRequest: () => meter.count('call') };
   }
 
   #urlFor(loginkey: string): URL {
@@ -187,7 +197,7 @@ export class GzcpVerifier implements UserVerifier {
   }
 }
 
-/** fetch refuses addresses with `user:password@`: they become a header. */
+/** Out of the address, which is quoted in faults, and into a header. */
 function takeCredentials(address: URL): Record<string, string> {
   if (address.username === '' && address.password === '') return {};
   const pair = `${decodeURIComponent(address.username)}:${decodeURIComponent(address.password)}`;
@@ -197,8 +207,8 @@ function takeCredentials(address: URL): Record<string, string> {
 }
 
 function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets
+  const without = secrets
     .filter((secret) => secret !== '')
-    .reduce((left, secret) => left.replaceAll(secret, '***'), text)
-    .slice(0, 200);
+    .reduce((left, secret) => left.replaceAll(secret, '***'), text);
+  return clipped(without, REASON_UNITS_MAX);
 }

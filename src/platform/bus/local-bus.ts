@@ -9,7 +9,7 @@
  * A user is followed or not, however often `follow` was called: one `unfollow` ends it.
  */
 import { errorText, SpushError } from '../../shared/base/errors.js';
-import { type BusEvent, busEventSchema, busEventUid } from '../../shared/protocol/bus-events.js';
+import { type BusEvent, busEventText, busEventUid, parseBusEvent } from '../../shared/protocol/bus-events.js';
 import type { BusParcel, ToChild, ToMaster } from '../../shared/protocol/ipc.js';
 import type { Answers, QuestionName, Questions } from '../../shared/protocol/questions.js';
 import type { Log } from '../log/log.js';
@@ -72,7 +72,7 @@ export class LocalBus implements Bus {
     this.counts.published += 1;
     const to = busEventUid(event);
     if (this.#listener && (to === null || this.#followed.has(to))) this.#ownEvents.put(event);
-    this.#put({ to, text: JSON.stringify(event) });
+    this.#put({ to, text: busEventText(event) });
   }
 
   /** When it fails, whoever follows the user no more has to say so: another caller may have succeeded meanwhile. */
@@ -184,8 +184,5 @@ function parseEvent(text: string): BusEvent | string {
   } catch (error) {
     return error instanceof SyntaxError ? 'not JSON' : errorText(error);
   }
-  const parsed = busEventSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  return issue ? `${issue.path.join('.') || 'event'}: ${issue.code}` : 'does not fit';
+  return parseBusEvent(json, text);
 }

@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod';
 import { SpushError } from '../../shared/base/errors.js';
+import { clipped } from '../../shared/base/well-formed.js';
 import type { ConfigKey } from './config-keys.js';
 
 export interface ConfigFault {
@@ -95,5 +96,5 @@ function shown(key: ConfigKey, value: unknown): string {
 export function valueText(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   const text = JSON.stringify(value) ?? String(value);
-  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+  return clipped(text, SHOWN_MAX);
 }

@@ -96,7 +96,6 @@ function newRun(message: NewMessage, uids: readonly number[]): Run {
   };
 }
 
-/** Of data only the identity is compared: equal texts that are not shared cost space, never correctness. */
 function differInUserOnly(a: NewMessage, b: NewMessage): boolean {
   return (
     a.kind === b.kind &&

@@ -6,10 +6,9 @@ export interface Weight {
   readonly bytes: number;
 }
 
-/** What a call and a row weigh besides their texts, and what `data` is taken to weigh unmeasured. */
+/** What a call and a row weigh besides their texts. */
 const CALL_BYTES = 256;
 const ROW_BYTES = 64;
-const DATA_BYTES = 1024;
 
 export function weightOfRows(rows: number): Weight {
   return { rows, bytes: CALL_BYTES + rows * ROW_BYTES };
@@ -20,8 +19,8 @@ export function weightOf(messages: readonly NewMessage[]): Weight {
   let { bytes } = weightOfRows(messages.length);
   let last: NewMessage | undefined;
   for (const message of messages) {
-    if (message.content !== last?.content || message.title !== last.title)
-      bytes += message.title.length + message.content.length + (message.data === null ? 0 : DATA_BYTES);
+    if (message.content !== last?.content || message.title !== last.title || message.data !== last.data)
+      bytes += message.title.length + message.content.length + (message.data?.length ?? 0);
     last = message;
   }
   return { rows: messages.length, bytes };

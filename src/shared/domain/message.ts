@@ -4,6 +4,12 @@ import type { MessageId } from './message-id.js';
 /** Now: pushed at once to online users. Cron: waits for the job of its kind. */
 export type Deliver = 'now' | 'cron';
 
+/**
+ * `data` of a message: the text of one JSON object, without blanks between its tokens. It is never parsed on its way, so that it
+ * goes out as it came in (see ../protocol/data-text.ts, which alone makes these).
+ */
+export type DataText = string & { readonly __brand: 'DataText' };
+
 /** What a client gets to see of a message; `items` of `push` and `list`. */
 export interface MessageItem {
   readonly id: MessageId;
@@ -13,7 +19,7 @@ export interface MessageItem {
   readonly title: string;
   readonly content: string;
   readonly url?: string;
-  readonly data?: Readonly<Record<string, unknown>>;
+  readonly data?: DataText;
   /** Unix milliseconds. */
   readonly createdAt: number;
 }
@@ -25,7 +31,7 @@ export interface NewMessage {
   readonly title: string;
   readonly content: string;
   readonly url: string | null;
-  readonly data: Readonly<Record<string, unknown>> | null;
+  readonly data: DataText | null;
   /** The caller's own key: the same (kind, uid, callerId) is stored once. */
   readonly callerId: string | null;
   /** A newer pending message of the same (kind, uid, collapse) replaces the older. */

@@ -6,8 +6,12 @@
  */
 import { z } from 'zod';
 import { SpushError } from '../base/errors.js';
+import { RawJson } from '../base/raw-json.js';
 import type { Kind } from '../domain/kind.js';
-import { dataFault, isWellFormed, longerThan, type MessageData, shown } from './api-values.js';
+import type { DataText } from '../domain/message.js';
+import { shown, textFault } from './api-values.js';
+import { dataText } from './data-text.js';
+import { wholeNumber } from './whole-number.js';
 
 export const BATCH_MAX = 1000;
 export const UIDS_MAX = 1000;
@@ -31,8 +35,9 @@ const expected = (what: string) => ({
   error: (issue: { readonly input?: unknown }) => `expected ${what}, got ${shown(issue.input)}`,
 });
 
-const userId = expected('a user id: a positive integer');
-const uid = z.int(userId).positive(userId).meta({ description: 'User id of the main site.' });
+const uid = wholeNumber(1, Number.MAX_SAFE_INTEGER, expected('a user id: a positive integer')).meta({
+  description: 'User id of the main site; decimal text is as good as a number.',
+});
 
 const uids = z
   .array(uid, expected('a list of user ids'))
@@ -42,40 +47,39 @@ const uids = z
 
 /** Length in characters as people count them, so that an emoji is one and not two. */
 function text(charsMax: number, description: string) {
-  const string = expected('a string');
   return z
-    .string(string)
-    .refine((value) => !longerThan(value, charsMax), `expected at most ${charsMax} characters`)
+    .string(expected('a string'))
+    .superRefine((value, context) => {
+      const fault = textFault(value, charsMax);
+      if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+    })
     .meta({ maxLength: charsMax, description });
 }
 
 function key(description: string) {
   const string = expected(`a string of 1-${KEY_CHARS_MAX} characters`);
-  return z
-    .string(string)
+  return text(KEY_CHARS_MAX, description)
     .min(1, string)
-    .refine((value) => !longerThan(value, KEY_CHARS_MAX), `expected at most ${KEY_CHARS_MAX} characters`)
-    .refine(
-      (value) => isWellFormed(value) && !/\p{Cc}/u.test(value),
-      'expected no control characters and no half characters',
-    )
+    .refine((value) => !/\p{Cc}/u.test(value), 'expected no control characters')
     .meta({ maxLength: KEY_CHARS_MAX, description });
 }
 
+/** Comes as a RawJson: `data` is carried as its text, and is never a value here. */
 const data = z
   .unknown()
-  .superRefine((value, context) => {
-    const fault = dataFault(value);
-    if (fault !== null) context.addIssue({ code: 'custom', path: fault.path, message: fault.message });
+  .transform((value, context): DataText => {
+    const found =
+      value instanceof RawJson
+        ? dataText(value.text)
+        : { path: [], message: `expected an object, got ${shown(value)}` };
+    if (typeof found === 'string') return found;
+    context.addIssue({ code: 'custom', path: [...found.path], message: found.message });
+    return z.NEVER;
   })
-  // PHP writes an empty array for an empty object.
-  .transform((value): MessageData => (Array.isArray(value) ? {} : (value as MessageData)))
   .meta({
     type: 'object',
     description: 'Anything the client needs; at most 8 KiB as JSON, 32 levels deep.',
   });
-
-const seconds = expected(`seconds: an integer of 1-${EXPIRE_SECONDS_MAX}`);
 
 /** Null is as good as absent: PHP writes it for what has no value. */
 const content = {
@@ -89,10 +93,7 @@ const content = {
   deliver: z.enum(['now', 'cron'], expected('"now" or "cron"')).nullish().meta({
     description: 'now: at once; cron: with the job of the kind. Default: as configured for the kind.',
   }),
-  expire: z
-    .int(seconds)
-    .min(1, seconds)
-    .max(EXPIRE_SECONDS_MAX, seconds)
+  expire: wholeNumber(1, EXPIRE_SECONDS_MAX, expected(`seconds: an integer of 1-${EXPIRE_SECONDS_MAX}`))
     .nullish()
     .meta({ description: 'Seconds until it expires. Default: as configured, 604800.' }),
   collapse: key('A newer pending message of the same (kind, uid, collapse) replaces the older.').nullish(),
@@ -153,17 +154,14 @@ export function parsePush(kind: Kind, body: unknown): ApiMessage[] {
     else errors.push(...found.errors.map((error) => ({ index, ...error })));
     if (errors.length >= ERRORS_MAX) break;
   }
-  if (errors.length > 0) throw badCall(errors.slice(0, ERRORS_MAX), messages.length);
+  if (errors.length > 0) throw badCall(errors.slice(0, ERRORS_MAX), { inBatch: messages.length > 1 });
   return parsed;
 }
 
 export function parseKick(body: unknown): { uid: number; reason: string } {
   const result = kickSchema.safeParse(body);
   if (!result.success) {
-    throw badCall(
-      fieldFaults(result.error).map((error) => ({ index: 0, ...error })),
-      1,
-    );
+    throw badCall(fieldFaults(result.error).map((error) => ({ index: 0, ...error })));
   }
   return { uid: result.data.uid, reason: result.data.reason ?? '' };
 }
@@ -172,16 +170,15 @@ type Fault = Omit<CallError, 'index'>;
 
 function messagesOf(body: unknown): readonly unknown[] {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw badCall([{ index: 0, path: '', message: `expected an object, got ${shown(body)}` }], 1);
+    throw badCall([{ index: 0, path: '', message: `expected an object, got ${shown(body)}` }]);
   }
   if (!Object.hasOwn(body, 'messages')) return [body];
   const { messages } = body as { messages: unknown };
   if (Array.isArray(messages) && messages.length >= 1 && messages.length <= BATCH_MAX) return messages;
   const size = Array.isArray(messages) ? `${messages.length} messages` : shown(messages);
-  throw badCall(
-    [{ index: 0, path: 'messages', message: `expected a list of 1-${BATCH_MAX} messages, got ${size}` }],
-    1,
-  );
+  throw badCall([
+    { index: 0, path: 'messages', message: `expected a list of 1-${BATCH_MAX} messages, got ${size}` },
+  ]);
 }
 
 function checkMessage(
@@ -205,12 +202,17 @@ function fieldFaults(error: z.ZodError): Fault[] {
   }));
 }
 
-function badCall(errors: readonly CallError[], messages: number): SpushError {
+/** BAD_REQUEST with these faults. `inBatch`: the text says which message it was. */
+export function badCall(
+  errors: readonly CallError[],
+  { inBatch = false, cause }: { readonly inBatch?: boolean; readonly cause?: unknown } = {},
+): SpushError {
   const [first] = errors;
   const where = first?.path ? `${first.path}: ` : '';
-  const which = messages > 1 ? `messages[${first?.index}] ` : '';
+  const which = inBatch ? `messages[${first?.index}] ` : '';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see data.errors)` : '';
   return new SpushError('BAD_REQUEST', `${which}${where}${first?.message}${more}; nothing was changed`, {
+    cause,
     detail: { errors },
   });
 }

@@ -3,18 +3,32 @@ import { z } from 'zod';
 import { KINDS } from '../domain/kind.js';
 import type { ReadMark } from '../domain/message.js';
 import { isMessageId, type MessageId } from '../domain/message-id.js';
+import { textFault } from './api-values.js';
 
 const messageId = z.custom<MessageId>(isMessageId, 'expected a message id: a decimal string of 19 digits');
 const ids = z.array(messageId).min(1).max(500);
 const nothing = z.looseObject({});
-const key = z.string().min(1).max(512);
+
+/** Length in characters (code points). What is echoed, or told to others, has a form in UTF-8. */
+function text(charsMin: 0 | 1, charsMax: number) {
+  const string = `expected a string of ${charsMin}-${charsMax} characters`;
+  return z
+    .string(string)
+    .min(charsMin, string)
+    .superRefine((value, context) => {
+      const fault = textFault(value, charsMax);
+      if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+    });
+}
+
+const key = text(1, 512);
 
 const login = z
   .object({
     ukey: key.optional(),
     token: key.optional(),
     ack: z.boolean().optional(),
-    device: z.string().max(128).optional(),
+    device: text(0, 128).optional(),
   })
   .refine((body) => (body.ukey === undefined) !== (body.token === undefined), {
     message: 'expected exactly one of ukey (web) and token (app)',
@@ -56,10 +70,13 @@ export function isWsCommandName(value: string): value is WsCommandName {
   return Object.hasOwn(WS_COMMANDS, value);
 }
 
+/** What of a request stands in its reply. */
+export const ECHO_CHARS_MAX = 64;
+
 /** The envelope of every request. */
 export const wsRequestSchema = z.object({
-  cmd: z.string().min(1).max(64),
-  id: z.string().min(1).max(64),
+  cmd: text(1, ECHO_CHARS_MAX),
+  id: text(1, ECHO_CHARS_MAX),
   ts: z.int().positive(),
   body: z
     .union([z.record(z.string(), z.unknown()), z.null(), z.literal('')])

@@ -1,4 +1,6 @@
 /** What the server sends: replies to a command, and events whose `id` is "". */
+import { RawJson } from '../base/raw-json.js';
+import { strictJson } from '../base/strict-json.js';
 import type { MessageItem, ReadMark } from '../domain/message.js';
 
 export interface WsReply {
@@ -8,6 +10,7 @@ export interface WsReply {
   readonly ts: number;
   readonly code: number;
   readonly msg: string;
+  /** A RawJson goes out as it stands: messages are in it, whose `data` is text. */
   readonly body: object;
 }
 
@@ -39,10 +42,33 @@ export const HEARTBEAT_TIMEOUT_SECONDS = 30;
 export const HEARTBEAT_TRIES = 2;
 export const UNREADABLE_FRAMES_MAX = 10;
 
-export function replyText(reply: WsReply): string {
-  return JSON.stringify(reply);
+export function replyText({ body, ...head }: WsReply): string {
+  if (!(body instanceof RawJson)) return strictJson({ ...head, body });
+  return `${strictJson(head).slice(0, -1)},"body":${body.text}}`;
 }
 
-export function eventText<E extends keyof WsEvents>(cmd: E, ts: number, body: WsEvents[E]): string {
-  return JSON.stringify({ cmd, id: '', ts, code: 200, msg: 'ok', body });
+export function eventText<E extends Exclude<keyof WsEvents, 'push'>>(
+  cmd: E,
+  ts: number,
+  body: WsEvents[E],
+): string {
+  return replyText({ cmd, id: '', ts, code: 200, msg: 'ok', body });
+}
+
+/** The `push` event. */
+export function pushText(ts: number, { items, more }: WsEvents['push']): string {
+  const body = new RawJson(`{"items":${itemsText(items)}${more ? ',"more":true' : ''}}`);
+  return replyText({ cmd: 'push', id: '', ts, code: 200, msg: 'ok', body });
+}
+
+/** The list `items` of a frame. */
+export function itemsText(items: readonly MessageItem[]): string {
+  return `[${items.map(itemText).join(',')}]`;
+}
+
+/** A message, and what else its item holds, with its `data` as it came. */
+export function itemText(item: MessageItem): string {
+  if (item.data === undefined) return JSON.stringify(item);
+  const { data, ...rest } = item;
+  return `${JSON.stringify(rest).slice(0, -1)},"data":${data}}`;
 }

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode, SpushError } from '../../shared/base/errors.js';
+import { strictJson } from '../../shared/base/strict-json.js';
 import { hasBody } from './body.js';
 import type { NotReady } from './readiness.js';
 
@@ -24,7 +25,7 @@ const RETRY_SOON_SECONDS = 1;
 const SOON: ReadonlySet<ErrorCode> = new Set(['STORE_BUSY', 'TOO_MANY', 'RPC_BUSY', 'SHUTTING_DOWN']);
 
 export function success(data: object): Answer {
-  return { status: 200, contentType: JSON_TYPE, text: JSON.stringify({ code: 200, msg: 'success', data }) };
+  return { status: 200, contentType: JSON_TYPE, text: strictJson({ code: 200, msg: 'success', data }) };
 }
 
 export function fault(error: SpushError, headers: Readonly<Record<string, string>> = {}): Answer {
@@ -34,7 +35,7 @@ export function fault(error: SpushError, headers: Readonly<Record<string, string
   return {
     status,
     contentType: JSON_TYPE,
-    text: JSON.stringify({ code: status, msg: error.message, data: error.detail }),
+    text: strictJson({ code: status, msg: error.message, data: error.detail }),
     headers: status === 503 || status === 429 ? { 'Retry-After': String(retry), ...headers } : headers,
   };
 }
@@ -44,7 +45,7 @@ export function notReady(reasons: readonly NotReady[]): Answer {
   return {
     status: 503,
     contentType: JSON_TYPE,
-    text: JSON.stringify({ code: 503, msg, data: { reasons } }),
+    text: strictJson({ code: 503, msg, data: { reasons } }),
     headers: { 'Retry-After': String(RETRY_SECONDS) },
   };
 }

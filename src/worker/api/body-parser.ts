@@ -1,13 +1,21 @@
-/** From the bytes of a body to plain values: JSON, or the fields of a form. What they mean is for the schemas. */
+/**
+ * From the bytes of a body to plain values, JSON or the fields of a form; `data` of messages is a RawJson. What they mean is for
+ * the schemas.
+ */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { SpushError } from '../../shared/base/errors.js';
+import { clipped } from '../../shared/base/well-formed.js';
 import { parseForm } from './form.js';
-import { parseJson } from './json-text.js';
+import { parseCall } from './json-text.js';
+import { notUtf8 } from './not-utf8.js';
 
 const CHARSETS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
 const JSON_TYPE = 'application/json';
 const FORM_TYPE = 'application/x-www-form-urlencoded';
-const SHOWN_CHARS_MAX = 80;
+const MULTIPART_TYPE = 'multipart/form-data';
+const BYTE_ORDER_MARK = /^\ufeff/;
+const SHOWN_UNITS_MAX = 80;
 
 /** Throws BAD_REQUEST or UNSUPPORTED_MEDIA. */
 export function parseBody(raw: Buffer, headers: IncomingHttpHeaders): unknown {
@@ -15,8 +23,9 @@ export function parseBody(raw: Buffer, headers: IncomingHttpHeaders): unknown {
     throw new SpushError('BAD_REQUEST', `the body is empty; expected ${JSON_TYPE} or ${FORM_TYPE}`);
   }
   const type = bodyType(headers);
-  const text = utf8Text(raw);
-  return type === JSON_TYPE ? parseJson(text, 'the body') : parseForm(text);
+  if (!isUtf8(raw)) throw notUtf8(raw, type === JSON_TYPE ? 'json' : 'form');
+  const text = raw.toString().replace(BYTE_ORDER_MARK, '');
+  return type === JSON_TYPE ? parseCall(text) : parseForm(text);
 }
 
 function bodyType(headers: IncomingHttpHeaders): typeof JSON_TYPE | typeof FORM_TYPE {
@@ -36,15 +45,12 @@ function bodyType(headers: IncomingHttpHeaders): typeof JSON_TYPE | typeof FORM_
     }
   }
   if (essence === JSON_TYPE || essence === FORM_TYPE) return essence;
-  throw unsupported(`Content-Type ${shown(header)} is not read; expected ${JSON_TYPE} or ${FORM_TYPE}`);
-}
-
-function utf8Text(raw: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(raw);
-  } catch (error) {
-    throw new SpushError('BAD_REQUEST', 'the body is not UTF-8', { cause: error });
+  if (essence === MULTIPART_TYPE) {
+    throw unsupported(
+      `Content-Type ${MULTIPART_TYPE} is not read; expected ${JSON_TYPE} or ${FORM_TYPE}: curl in PHP sends a form when it is given http_build_query($fields) instead of the array`,
+    );
   }
+  throw unsupported(`Content-Type ${shown(header)} is not read; expected ${JSON_TYPE} or ${FORM_TYPE}`);
 }
 
 function unsupported(text: string): SpushError {
@@ -52,5 +58,5 @@ function unsupported(text: string): SpushError {
 }
 
 function shown(value: string): string {
-  return JSON.stringify(value.slice(0, SHOWN_CHARS_MAX));
+  return JSON.stringify(clipped(value, SHOWN_UNITS_MAX));
 }

@@ -3,7 +3,6 @@ import { SpushError } from '../../shared/base/errors.js';
 import type { Kind } from '../../shared/domain/kind.js';
 import type { Deliver, NewMessage } from '../../shared/domain/message.js';
 import type { ApiMessage } from '../../shared/protocol/api.js';
-import { wellFormed } from '../../shared/protocol/api-values.js';
 
 /** Messages times users of one call: they are committed together, so their number bounds how long others wait. */
 export const NEW_MESSAGES_MAX = 100_000;
@@ -44,9 +43,9 @@ function templateOf(kind: Kind, message: ApiMessage, defaults: MessageDefaults):
   const expireMs = Math.round((message.expire ?? defaults.expireSeconds) * 1000);
   return {
     kind,
-    title: wellFormed(message.title ?? ''),
-    content: wellFormed(message.content ?? ''),
-    url: message.url ? wellFormed(message.url) : null,
+    title: message.title ?? '',
+    content: message.content ?? '',
+    url: message.url || null,
     data: message.data ?? null,
     callerId: message.id ?? null,
     collapse: message.collapse ?? null,

@@ -6,6 +6,7 @@ import { isMessageId } from '../../shared/domain/message-id.js';
 import { parseKick } from '../../shared/protocol/api.js';
 import type { Kicked, UserState } from '../../shared/protocol/api-answers.js';
 import { shown } from '../../shared/protocol/api-values.js';
+import { decimalNumber } from '../../shared/protocol/whole-number.js';
 import { success } from './answer.js';
 import type { Route } from './route.js';
 
@@ -73,8 +74,8 @@ export function questionRoutes({ store, bus }: QuestionDeps): Route[] {
 }
 
 function userId(text: string | undefined): number {
-  const uid = Number(/^[1-9]\d{0,15}$/.exec(text ?? '')?.[0]);
-  if (Number.isSafeInteger(uid)) return uid;
+  const uid = decimalNumber(text ?? '');
+  if (uid) return uid;
   throw new SpushError('BAD_REQUEST', `expected a user id (a positive integer), got ${shown(text)}`);
 }
 

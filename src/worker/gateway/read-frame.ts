@@ -4,7 +4,10 @@
  * Unreadable is what does not even have the protocol's envelope; ten of these in a row close the connection. A command
  * that is unknown or has a wrong body is a readable mistake.
  */
+import { clipped } from '../../shared/base/well-formed.js';
+import { textFault } from '../../shared/protocol/api-values.js';
 import {
+  ECHO_CHARS_MAX,
   fieldErrors,
   isWsCommandName,
   WS_COMMANDS,
@@ -29,8 +32,8 @@ export type ReadFrame =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly unreadable: boolean; readonly fault: Fault };
 
-/** Names in faults are cut so that an answer is never longer than what a client may send. */
-const ECHO_MAX = 64;
+/** The parser's text quotes the frame. */
+const REASON_UNITS_MAX = 100;
 
 export function readFrame(text: string): ReadFrame {
   let value: unknown;
@@ -38,7 +41,7 @@ export function readFrame(text: string): ReadFrame {
     value = JSON.parse(text);
   } catch (error) {
     return unreadable('not JSON', [
-      { path: '', message: error instanceof Error ? error.message.slice(0, 100) : 'not JSON' },
+      { path: '', message: error instanceof Error ? clipped(error.message, REASON_UNITS_MAX) : 'not JSON' },
     ]);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -92,7 +95,9 @@ function unreadable(msg: string, errors: Fault['errors']): ReadFrame {
   return { ok: false, unreadable: true, fault: { cmd: 'error', id: '', code: 400, msg, errors } };
 }
 
+/** Only what a reply may hold: a client could not read one with half of a character in it. */
 function echo(value: object, key: 'cmd' | 'id'): string | null {
   const field = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
-  return typeof field === 'string' && field !== '' && field.length <= ECHO_MAX ? field : null;
+  const fits = typeof field === 'string' && field !== '' && textFault(field, ECHO_CHARS_MAX) === null;
+  return fits ? field : null;
 }

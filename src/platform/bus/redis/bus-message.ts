@@ -3,7 +3,7 @@
  * channel carries that user's events and nothing else.
  */
 import { z } from 'zod';
-import { type BusEvent, busEventSchema, busEventUid } from '../../../shared/protocol/bus-events.js';
+import { type BusEvent, busEventUid, parseBusEvent } from '../../../shared/protocol/bus-events.js';
 import type { QuestionName } from '../../../shared/protocol/questions.js';
 import type { Channel } from './channels.js';
 
@@ -49,17 +49,20 @@ export function parseBusMessage(line: string, channel: Channel): BusMessage | st
     return 'not JSON';
   }
   const isEvent = typeof json === 'object' && json !== null && 't' in json && EVENT_TYPES.has(json.t);
-  const parsed = isEvent ? busEventSchema.safeParse(json) : wordSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return issue ? `${issue.path.join('.') || 'message'}: ${issue.code}` : 'does not fit';
-  }
-  const message = parsed.data;
+  const message = isEvent ? parseBusEvent(json, line) : parseWord(json);
+  if (typeof message === 'string') return message;
   if (!WORDS_OF[channel.of].includes(message.t)) return `${message.t} does not belong here`;
   if (channel.of === 'user' && isBusEvent(message) && busEventUid(message) !== channel.uid) {
     return 'of another user';
   }
   return message;
+}
+
+function parseWord(json: unknown): BusWord | string {
+  const parsed = wordSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  return issue ? `${issue.path.join('.') || 'message'}: ${issue.code}` : 'does not fit';
 }
 
 export function isBusEvent(message: BusMessage): message is BusEvent {

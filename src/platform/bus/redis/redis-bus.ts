@@ -13,7 +13,7 @@
 import { assert } from '../../../shared/base/assert.js';
 import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
 import { errorText, SpushError } from '../../../shared/base/errors.js';
-import { type BusEvent, busEventUid } from '../../../shared/protocol/bus-events.js';
+import { type BusEvent, busEventText, busEventUid } from '../../../shared/protocol/bus-events.js';
 import {
   type Answers,
   QUESTION_REACH,
@@ -183,7 +183,7 @@ export class RedisBus implements Bus {
     const to = busEventUid(event);
     if (this.#listener && (to === null || this.#followed.has(to))) this.#ownEvents.put(event);
     const channel = to === null ? this.#channels.all : this.#channels.user(to);
-    const taken = this.#map.of(channel)?.publish(channel, JSON.stringify(event)) ?? false;
+    const taken = this.#map.of(channel)?.publish(channel, busEventText(event)) ?? false;
     if (!taken) this.#onLostNews(1);
   }
 

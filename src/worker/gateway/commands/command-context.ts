@@ -23,6 +23,7 @@ export interface CommandDeps {
 }
 
 export interface CommandResult {
+  /** A RawJson goes out as it stands. */
   readonly body: object;
   /** Runs after the reply is written. */
   readonly afterReply?: () => void;

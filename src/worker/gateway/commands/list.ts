@@ -1,3 +1,5 @@
+import { RawJson } from '../../../shared/base/raw-json.js';
+import { itemsText } from '../../../shared/protocol/ws-frames.js';
 import { type CommandHandler, requireLogin } from './command-context.js';
 
 /** How long a client may show its copy; spread, so that pages opened together do not come back together. */
@@ -14,5 +16,6 @@ export const list: CommandHandler<'list'> = async (session, body, { store }) => 
   });
   const cacheSeconds =
     CACHE_SECONDS_MIN + Math.floor(Math.random() * (CACHE_SECONDS_MAX - CACHE_SECONDS_MIN + 1));
-  return { body: { items, next, cacheSeconds } };
+  const page = `{"items":${itemsText(items)},"next":${JSON.stringify(next)},"cacheSeconds":${cacheSeconds}}`;
+  return { body: new RawJson(page) };
 };

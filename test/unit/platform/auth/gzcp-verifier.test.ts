@@ -111,7 +111,7 @@ describe('an answer', () => {
   test.each([
     ['uid 0', { code: 200, data: { uid: 0 } }, 200],
     ['uid "0"', { code: 200, data: { uid: '0' } }, 200],
-    ['uid "176906"', { code: 200, data: { uid: '176906' } }, 200],
+    ['uid "0176906"', { code: 200, data: { uid: '0176906' } }, 200],
     ['uid null', { code: 200, data: { uid: null } }, 200],
     ['no uid', { code: 200, data: {} }, 200],
     ['uid -1', { code: 200, data: { uid: -1 } }, 200],
@@ -128,12 +128,17 @@ describe('an answer', () => {
     const verifier = await open();
     await expect(verifier.verify(web('the-key'))).rejects.toMatchObject(refused);
     expect(gzcp.calls).toHaveLength(1);
-    if (what === 'uid 0') expect(logged).toEqual([]);
+    if (what === 'uid 0' || what === 'uid "0"') expect(logged).toEqual([]);
     else expect(logged.join()).toContain('gzcp.faulty');
     for (const secret of ['the-key', SECRET, gzcp.calls[0]?.token ?? '?', 'pushMsgLogin']) {
       expect(logged.join()).not.toContain(secret);
     }
     expect(states).toEqual([]);
+  });
+
+  test('may have its numbers as text', async () => {
+    respond = (_call, res) => answerJson(res, { code: '200', data: { uid: '176906' } });
+    expect(await (await open()).verify(web('k'))).toBe(176_906);
   });
 
   test('that leads elsewhere is not followed', async () => {

@@ -11,9 +11,33 @@ test('a positive number is a user, 0 is nobody', () => {
   });
 });
 
+test('decimal text is a number, and byte order marks and blanks around the answer are nothing', () => {
+  for (const text of [
+    '{"code":"200","data":{"uid":"176906"}}',
+    '{"code":200,"data":{"uid":"176906"}}',
+    '{"code":"200","data":{"uid":176906}}',
+    '{"code":200,"data":{"uid":176906.0}}',
+    ' \r\n{"code":200,"data":{"uid":176906}}\n\n',
+    '\ufeff\ufeff{"code":200,"data":{"uid":176906}}',
+  ]) {
+    expect(parseGzcpAnswer(text)).toEqual({ is: 'user', uid: 176_906 });
+  }
+  for (const uid of ['0', '"0"', '0.0', '-0']) {
+    expect(parseGzcpAnswer(`{"code":200,"data":{"uid":${uid}}}`)).toEqual({ is: 'nobody' });
+  }
+});
+
 test.each([
-  '{"code":200,"data":{"uid":"0"}}',
-  '{"code":200,"data":{"uid":"176906"}}',
+  '{"code":200,"data":{"uid":""}}',
+  '{"code":200,"data":{"uid":"00"}}',
+  '{"code":200,"data":{"uid":"0176906"}}',
+  '{"code":200,"data":{"uid":" 176906"}}',
+  '{"code":200,"data":{"uid":"+176906"}}',
+  '{"code":200,"data":{"uid":"-176906"}}',
+  '{"code":200,"data":{"uid":"176906.0"}}',
+  '{"code":200,"data":{"uid":"1e3"}}',
+  '{"code":200,"data":{"uid":"9007199254740992"}}',
+  '{"code":200,"data":{"uid":["176906"]}}',
   '{"code":200,"data":{"uid":null}}',
   '{"code":200,"data":{"uid":-5}}',
   '{"code":200,"data":{"uid":1.5}}',
@@ -23,7 +47,8 @@ test.each([
   '{"code":200,"data":{}}',
   '{"code":200,"data":[176906]}',
   '{"code":200}',
-  '{"code":"200","data":{"uid":5}}',
+  '{"code":"0200","data":{"uid":5}}',
+  '{"code":"ok","data":{"uid":5}}',
   '{"code":500,"data":{"uid":5}}',
   '{"data":{"uid":5}}',
   '{"__proto__":{"code":200,"data":{"uid":5}}}',

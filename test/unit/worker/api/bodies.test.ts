@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BODY_BYTES_MAX, BodyBudget } from '../../../../src/worker/api/body.js';
 import { RawSocket } from '../../../support/raw-socket.js';
+import { readStrictly } from '../../../support/strict-json.js';
 import { ApiHarness } from './api-harness.js';
 
 const PATH = '/api/comment/message';
@@ -49,19 +50,84 @@ describe('a body', () => {
     expect(answer.body.msg.length).toBeGreaterThan(5);
   });
 
-  test('that is not UTF-8 is refused', async () => {
-    const body = Buffer.concat([
-      Buffer.from('{"uid":1,"title":"'),
-      Buffer.from([0xff, 0xfe]),
-      Buffer.from('"}'),
-    ]);
-    const answer = await api.call(PATH, {
-      method: 'POST',
-      body,
-      headers: { 'content-type': 'application/json' },
-    });
+  /** A title cut in bytes, in the middle of an emoji. */
+  const CUT = Buffer.from('cut 😀').subarray(0, -2);
+  const bytes = (...parts: (string | Buffer)[]) => Buffer.concat(parts.map((part) => Buffer.from(part)));
+
+  test.each([
+    ['JSON', bytes('{"uid":1,"title":"', CUT, '","content":"c"}'), 'title', 0, 22],
+    ['JSON after a byte order mark', bytes('\ufeff{"uid":1,"title":"', CUT, '"}'), 'title', 0, 25],
+    ['JSON with bytes of no UTF-8', bytes('{"uid":1,"title":"', Buffer.from([0xff]), '"}'), 'title', 0, 18],
+    [
+      'a surrogate in three bytes',
+      bytes('{"uid":1,"title":"', Buffer.from([0xed, 0xa0, 0xbd]), '"}'),
+      'title',
+      0,
+      18,
+    ],
+    [
+      'a batch',
+      bytes('{"messages":[{"uid":1,"title":"x\ufffd"},{"uid":1,"data":{"a":["b","', CUT, '"]}}]}'),
+      'data.a.1',
+      1,
+      69,
+    ],
+    ['a name', bytes('{"uid":1,"title":"x","data":{"', CUT, '":1}}'), 'data', 0, 34],
+  ])('of %s that is not UTF-8 is refused, naming field and byte', async (_what, body, path, index, byte) => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await api.call(PATH, { method: 'POST', body, headers });
     expect(answer.status).toBe(400);
-    expect(answer.body.msg).toContain('UTF-8');
+    expect(answer.body.data['errors']).toEqual([
+      { index, path, message: expect.stringContaining(`is not UTF-8 at byte ${byte} of the body`) },
+    ]);
+    expect(api.accepted).toEqual([]);
+  });
+
+  test.each([
+    [
+      'a form',
+      'application/x-www-form-urlencoded',
+      bytes('uid=1&title=', CUT, '&content=c'),
+      'title: is not UTF-8',
+    ],
+    ['what is no JSON either', 'application/json', bytes('{"uid":1,"title":"', CUT), 'the body is not UTF-8'],
+    ['one byte', 'application/json', Buffer.from([0xff]), 'the body is not UTF-8'],
+    ['one byte of a form', 'application/x-www-form-urlencoded', Buffer.from([0xff]), 'is not UTF-8'],
+  ])('of %s that is not UTF-8 is refused', async (_what, type, body, named) => {
+    const answer = await api.call(PATH, { method: 'POST', body, headers: { 'content-type': type } });
+    expect(answer.status).toBe(400);
+    expect(answer.body.msg).toContain(named);
+  });
+
+  test('that is not JSON is refused with an answer that a strict parser reads', async () => {
+    const headers = { 'content-type': 'application/json' };
+    for (const body of ['{"uid":1,"title":😀}', '😀', '{"uid":1,"😀', `{"a":${'😀'.repeat(50)}`]) {
+      const response = await fetch(`${api.url}${PATH}`, { method: 'POST', body, headers });
+      expect(response.status).toBe(400);
+      readStrictly(await response.text());
+    }
+  });
+
+  test('that names a field twice is refused: it would be luck who gets the message', async () => {
+    const twice = async (body: string) => (await api.post(PATH, body)).body;
+    expect(await twice('{"uid":1,"uid":2,"title":"x"}')).toMatchObject({
+      code: 400,
+      data: { errors: [{ index: 0, path: 'uid', message: 'is there twice' }] },
+    });
+    expect(
+      await twice('{"messages":[{"uid":1,"title":"x"},{"uid":1,"title":"x","t\\u0069tle":"y"}]}'),
+    ).toMatchObject({ code: 400, data: { errors: [{ index: 1, path: 'title' }] } });
+    expect(await twice('{"uid":1,"title":"x","data":{},"data":null}')).toMatchObject({ code: 400 });
+    expect(await twice('{"messages":[],"messages":[{"uid":1,"title":"x"}]}')).toMatchObject({ code: 400 });
+    expect(api.accepted).toEqual([]);
+  });
+
+  test('of multipart is refused with what PHP has to do instead', async () => {
+    const form = new FormData();
+    form.append('uid', '5');
+    const response = await fetch(`${api.url}${PATH}`, { method: 'POST', body: form });
+    expect(response.status).toBe(415);
+    expect(await response.text()).toContain('http_build_query');
   });
 
   test('that is compressed is refused', async () => {

@@ -130,8 +130,10 @@ describe('a user', () => {
     expect(body.data).toEqual({ uid: 802, closed: 3, silent: ['Worker.2'] });
     expect(api.asked).toEqual([{ question: 'kick', args: { uid: 802, reason: 'account closed' } }]);
     expect((await api.form('/api/user/kick', { uid: '5' })).status).toBe(200);
-    expect((await api.post('/api/user/kick', { uid: '5' })).status).toBe(400);
-    expect(api.asked.map(({ args }) => args)).toMatchObject([{ uid: 802 }, { uid: 5 }]);
+    expect((await api.post('/api/user/kick', { uid: '6' })).status).toBe(200);
+    expect((await api.post('/api/user/kick', { uid: '06' })).status).toBe(400);
+    expect((await api.post('/api/user/kick', '{"uid":7,"uid":8}')).status).toBe(400);
+    expect(api.asked.map(({ args }) => args)).toMatchObject([{ uid: 802 }, { uid: 5 }, { uid: 6 }]);
   });
 });
 

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isWellFormed } from '../../../../src/shared/base/well-formed.js';
+import { replyText } from '../../../../src/shared/protocol/ws-frames.js';
 import { readFrame } from '../../../../src/worker/gateway/read-frame.js';
+import { readStrictly } from '../../../support/strict-json.js';
 
 const ID = '1600000000000000001';
 
@@ -53,6 +56,87 @@ describe('readFrame', () => {
 
   test('cmd and id are echoed when they could be read', () => {
     expect(read({ cmd: 'ping', id: '9' })).toMatchObject({ ok: false, fault: { cmd: 'ping', id: '9' } });
+  });
+
+  test('half of a character in cmd or id is refused, and is not in the reply', () => {
+    for (const half of ['\\ud83d', 'a\\ude00', '\\ude00\\ud83d']) {
+      expect(readFrame(`{"cmd":"ping","id":"${half}","ts":1}`)).toMatchObject({
+        ok: false,
+        unreadable: true,
+        fault: { cmd: 'ping', id: '', code: 400, errors: [{ path: 'id' }] },
+      });
+      expect(readFrame(`{"cmd":"${half}","id":"7","ts":1}`)).toMatchObject({
+        ok: false,
+        unreadable: true,
+        fault: { cmd: 'error', id: '7', code: 400, errors: [{ path: 'cmd' }] },
+      });
+    }
+  });
+
+  test.each(['ukey', 'token', 'device'])('half of a character in %s is refused', (field) => {
+    const other = field === 'device' ? '"ukey":"k",' : '';
+    const text = `{"cmd":"login","id":"1","ts":1,"body":{${other}"${field}":"cut \\ud83d"}}`;
+    expect(readFrame(text)).toMatchObject({
+      ok: false,
+      unreadable: false,
+      fault: { code: 400, errors: [{ path: `body.${field}` }] },
+    });
+  });
+
+  test.each([
+    ['cmd', 64],
+    ['id', 64],
+    ['body.ukey', 512],
+    ['body.token', 512],
+    ['body.device', 128],
+  ])('%s has at most %i characters, an emoji being one', (path, most) => {
+    const field = path.split('.').at(-1) ?? '';
+    const frame = (text: string) => {
+      const key = field === 'token' ? {} : { ukey: 'k' };
+      const base = { cmd: 'login', id: '1', ts: 1 };
+      return path === field
+        ? { ...base, body: key, [field]: text }
+        : { ...base, body: { ...key, [field]: text } };
+    };
+    const faults = (text: string) => {
+      const found = read(frame(text));
+      return found.ok ? [] : found.fault.errors.map((error) => error.path);
+    };
+    for (const one of ['x', '字', '😀']) {
+      expect(faults(one.repeat(most)).filter((each) => each === path && field !== 'cmd')).toEqual([]);
+      expect(faults(one.repeat(most + 1))).toEqual([path]);
+    }
+  });
+
+  test('whatever comes, a strict parser can read what answers it', () => {
+    const half = fc.constantFrom('\\ud83d', '\\ude00', '😀', 'x', '"', '{', '\\u0000', '\\\\ud83d');
+    const part = fc.array(half, { maxLength: 90 }).map((parts) => parts.join(''));
+    const frame = fc.oneof(
+      fc
+        .tuple(part, part, part)
+        .map(([cmd, id, key]) => `{"cmd":"${cmd}","id":"${id}","ts":1,"body":{"${key}":1}}`),
+      fc
+        .tuple(part, part)
+        .map(
+          ([device, kind]) =>
+            `{"cmd":"login","id":"1","ts":1,"body":{"device":"${device}","kind":"${kind}"}}`,
+        ),
+      part,
+      fc.tuple(fc.nat(200), part).map(([blanks, rest]) => `${' '.repeat(blanks)}{"a":${rest}`),
+    );
+    fc.assert(
+      fc.property(frame, (text) => {
+        const result = readFrame(text);
+        const { cmd, id } = result.ok ? result.command : result.fault;
+        const body = result.ok ? {} : { errors: result.fault.errors };
+        const msg = result.ok ? 'ok' : result.fault.msg;
+        for (const word of [cmd, id, msg, ...('errors' in body ? body.errors.flatMap(Object.values) : [])]) {
+          expect(isWellFormed(String(word))).toBe(true);
+        }
+        readStrictly(replyText({ cmd, id, ts: 1, code: 400, msg, body }));
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test('an unknown command is 404 and readable', () => {
