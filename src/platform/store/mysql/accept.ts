@@ -17,8 +17,8 @@ import { type AcceptArgs, encodeAccept, type Run, SLICE_ROWS } from '../accept-r
 import { EVERYBODY } from '../kind-number.js';
 import type { Accepted } from '../message-store.js';
 import type { AcceptAttempt } from '../spill/spill-target.js';
-import type { Session } from './connections.js';
 import { type MysqlPlace, textTooLong } from './mysql-faults.js';
+import type { Session } from './session.js';
 import { chunksOf, written } from './statements.js';
 
 /** Rows of one INSERT: some 100 KiB of text, a few milliseconds of work. */
@@ -249,7 +249,7 @@ export async function insertBodies(
   bodies: readonly NewBody[],
   place: MysqlPlace,
 ): Promise<void> {
-  // Escaping may double a text.
+  // In hexadecimal digits a text is twice as long.
   const sized = bodies.map((body) => ({ body, bytes: ROW_BYTES + 2 * Buffer.byteLength(body.text) }));
   const longest = sized.reduce((most, { bytes }) => Math.max(most, bytes), 0);
   if (longest > session.packetBytesMax - STATEMENT_BYTES)

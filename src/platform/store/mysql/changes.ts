@@ -3,7 +3,6 @@ import type { NewMessage } from '../../../shared/domain/message.js';
 import type { Accepted, SentMark } from '../message-store.js';
 import type { AcceptAttempt, TakenIn } from '../spill/spill-target.js';
 import { type AcceptContext, acceptAll } from './accept.js';
-import type { Session } from './connections.js';
 import {
   ackAll,
   markAllSent,
@@ -13,6 +12,7 @@ import {
   releaseAll,
   type SettleArgs,
 } from './marks.js';
+import type { Session } from './session.js';
 import { type TakeInArgs, takeInAll } from './take-in.js';
 
 export interface Changes {

@@ -7,6 +7,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise';
+import { textOf } from './literals.js';
 import {
   faultOf,
   isConnectionLost,
@@ -16,6 +17,7 @@ import {
   storeClosed,
   storeFull,
 } from './mysql-faults.js';
+import type { Session } from './session.js';
 import type { Statement } from './statements.js';
 
 export interface ConnectionsOptions extends MysqlPlace {
@@ -25,16 +27,6 @@ export interface ConnectionsOptions extends MysqlPlace {
   readonly connectMs: number;
   /** Time for one statement. */
   readonly queryMs: number;
-}
-
-/** A connection while somebody uses it. Errors are those of the driver; the caller of `use` gets SpushErrors. */
-export interface Session {
-  /** Longest statement the server takes, bytes. */
-  readonly packetBytesMax: number;
-  rows<Row>(statement: Statement): Promise<Row[]>;
-  /** Answers how many rows matched. */
-  run(statement: Statement): Promise<number>;
-  exec(sql: string): Promise<void>;
 }
 
 export interface UseOptions {
@@ -157,8 +149,8 @@ export class Connections {
   }
 
   async #session(connection: PoolConnection, queryMs: number): Promise<Session> {
-    const send = async (sql: string, values: readonly unknown[]): Promise<unknown> => {
-      const [result] = await connection.query({ sql, values: [...values], timeout: queryMs });
+    const send = async (text: string): Promise<unknown> => {
+      const [result] = await connection.query({ sql: text, timeout: queryMs });
       return result;
     };
     let packetBytesMax = this.#packetBytes.get(connection.connection);
@@ -167,20 +159,19 @@ export class Connections {
       await send(
         `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
            innodb_lock_wait_timeout = ${lockSeconds}, wait_timeout = ${IDLE_SECONDS}, autocommit = 1`,
-        [],
       );
-      await send('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', []);
-      const [row] = (await send('SELECT @@max_allowed_packet AS bytes', [])) as { bytes: string }[];
+      await send('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED');
+      const [row] = (await send('SELECT @@max_allowed_packet AS bytes')) as { bytes: string }[];
       packetBytesMax = Number(row?.bytes);
       this.#packetBytes.set(connection.connection, packetBytesMax);
     }
     return {
       packetBytesMax,
       // What a SELECT yields is believed to match the type beside it, here and nowhere else.
-      rows: async <Row>({ sql, parameters }: Statement) => (await send(sql, parameters)) as Row[],
-      run: async ({ sql, parameters }) => ((await send(sql, parameters)) as ResultSetHeader).affectedRows,
-      exec: async (sql) => {
-        await send(sql, []);
+      rows: async <Row>(statement: Statement) => (await send(textOf(statement))) as Row[],
+      run: async (statement: Statement) => ((await send(textOf(statement))) as ResultSetHeader).affectedRows,
+      exec: async (text: string) => {
+        await send(text);
       },
     };
   }

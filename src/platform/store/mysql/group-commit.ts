@@ -14,7 +14,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { SpushError } from '../../../shared/base/errors.js';
-import type { Connections, Session } from './connections.js';
+import type { Connections } from './connections.js';
 import {
   commitUnknown,
   duplicateKey,
@@ -25,6 +25,7 @@ import {
   spoilsConnection,
   stillContended,
 } from './mysql-faults.js';
+import type { Session } from './session.js';
 import { build, written } from './statements.js';
 
 /** Every deadlock means that another transaction went on, so few are ever needed. */

@@ -10,8 +10,8 @@ import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import type { ListedItem } from '../message-store.js';
 import { OPEN, READ, SETTLED } from './accept.js';
-import type { Session } from './connections.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
+import type { Session } from './session.js';
 import { written } from './statements.js';
 
 export interface ListArgs {

@@ -4,7 +4,7 @@ import type { MessageItem } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, kindOf } from '../kind-number.js';
 import { type MessageText, parseBody } from '../message-text.js';
-import type { Session } from './connections.js';
+import type { Session } from './session.js';
 import { chunksOf, written } from './statements.js';
 
 export interface ItemRow {

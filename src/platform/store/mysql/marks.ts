@@ -10,7 +10,7 @@ import { isMessageId, type MessageId } from '../../../shared/domain/message-id.j
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import type { SentMark } from '../message-store.js';
 import { OPEN, READ, SETTLED } from './accept.js';
-import type { Session } from './connections.js';
+import type { Session } from './session.js';
 import { build, chunksOf, written } from './statements.js';
 
 /** Ids in one statement. */

@@ -3,7 +3,6 @@
  * first does it, the others find it done. A schema newer than the program is refused and left as it is.
  */
 import { sql } from 'kysely';
-import type { Session } from './connections.js';
 import { MIGRATIONS } from './migrations/all-migrations.js';
 import type { Migration } from './migrations/migration.js';
 import {
@@ -15,6 +14,7 @@ import {
   serverCode,
 } from './mysql-faults.js';
 import { withServerLock } from './server-lock.js';
+import type { Session } from './session.js';
 import { build, written } from './statements.js';
 
 export interface MigrateOptions {

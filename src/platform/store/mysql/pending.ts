@@ -10,8 +10,8 @@ import type { MessageItem } from '../../../shared/domain/message.js';
 import type { PendingArgs } from '../call-arguments.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import { OPEN, SETTLED } from './accept.js';
-import type { Session } from './connections.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
+import type { Session } from './session.js';
 import { chunksOf, written } from './statements.js';
 
 /** Ranges in one statement. */

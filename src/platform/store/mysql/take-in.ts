@@ -26,8 +26,8 @@ import {
   ROW_BYTES,
   SETTLED,
 } from './accept.js';
-import type { Session } from './connections.js';
 import { ackAll, markAllSent, readAllOfIds } from './marks.js';
+import type { Session } from './session.js';
 import { chunksOf, written } from './statements.js';
 
 /** Ids and keys in one statement. */

@@ -4,10 +4,10 @@ import type { MessageState, MessageStatus } from '../../../shared/domain/message
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, kindOf } from '../kind-number.js';
 import { OPEN } from './accept.js';
-import type { Session } from './connections.js';
 import { PROBES } from './group-commit.js';
 import { isContention, spoilsConnection } from './mysql-faults.js';
 import { withServerLock } from './server-lock.js';
+import type { Session } from './session.js';
 import { build, chunksOf, written } from './statements.js';
 
 /** Rows deleted by one transaction: short enough that nobody waits for its locks. */
