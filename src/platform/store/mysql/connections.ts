@@ -8,15 +8,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise';
 import { textOf } from './literals.js';
-import {
-  faultOf,
-  isConnectionLost,
-  type MysqlPlace,
-  noFreeConnection,
-  spoilsConnection,
-  storeClosed,
-  storeFull,
-} from './mysql-faults.js';
+import { faultOf, type MysqlPlace, noFreeConnection, storeClosed, storeFull } from './mysql-faults.js';
+import { isConnectionLost, spoilsConnection, takesNoWrites } from './server-errors.js';
 import type { Session } from './session.js';
 import type { Statement } from './statements.js';
 
@@ -80,13 +73,13 @@ export class Connections {
   }
 
   /**
-   * One connection for a piece of work that may be done twice: a connection that was lost, perhaps while nobody used it, is
-   * replaced once. Rejects with a SpushError.
+   * One connection for a piece of work that may be done twice: on a connection that was lost, perhaps while nobody used it, or
+   * whose server takes no changes any more, it is done once more. Rejects with a SpushError.
    */
   async use<T>(work: (session: Session) => Promise<T>, options: UseOptions = {}): Promise<T> {
     try {
       return await this.useRaw(work, options).catch((error: unknown) => {
-        if (!isConnectionLost(error)) throw error;
+        if (!isConnectionLost(error) && !takesNoWrites(error)) throw error;
         return this.useRaw(work, options);
       });
     } catch (error) {

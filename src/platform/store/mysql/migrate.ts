@@ -5,14 +5,8 @@
 import { sql } from 'kysely';
 import { MIGRATIONS } from './migrations/all-migrations.js';
 import type { Migration } from './migrations/migration.js';
-import {
-  MYSQL,
-  type MysqlPlace,
-  migrationLocked,
-  schemaNewer,
-  schemaOlder,
-  serverCode,
-} from './mysql-faults.js';
+import { type MysqlPlace, migrationLocked, schemaNewer, schemaOlder } from './mysql-faults.js';
+import { MYSQL, serverCode } from './server-errors.js';
 import { withServerLock } from './server-lock.js';
 import type { Session } from './session.js';
 import { build, written } from './statements.js';

@@ -124,7 +124,7 @@ class MysqlStore implements SpillTarget {
     const commit = new GroupCommit({
       connections: this.#changing,
       owner: this.#owner,
-      now: () => clock.now(),
+      clock,
       random: Math.random,
       retryMs: connectMs + queryMs,
       onIdTaken: () => {

@@ -1,7 +1,7 @@
 /** A lock of the server that one process of all nodes holds; it goes with its connection, so nobody who died keeps it. */
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { spoilsConnection } from './mysql-faults.js';
+import { spoilsConnection } from './server-errors.js';
 import type { Session } from './session.js';
 import { written } from './statements.js';
 
