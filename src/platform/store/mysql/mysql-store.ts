@@ -32,6 +32,7 @@ import { migrate } from './migrate.js';
 import type { Migration } from './migrations/migration.js';
 import { isAway, isOfOneCall, type MysqlPlace, startFault, storeClosed } from './mysql-faults.js';
 import { pendingOf } from './pending.js';
+import { checkSchema } from './schema-check.js';
 import { SeparableIds } from './separable-ids.js';
 import type { Session } from './session.js';
 import { written } from './statements.js';
@@ -66,29 +67,32 @@ export interface MysqlStoreOptions extends MysqlPlace {
 
 /** Resolves when the store keeps messages; rejects with START_FAILED or STORE_SCHEMA_NEWER, saying what to do. */
 export async function openMysqlStore(options: MysqlStoreOptions): Promise<SpillTarget> {
-  const { host, port, user, database, create = true, log, migrations } = options;
+  const { host, port, user, database, log } = options;
   const place = { host, port, user, database };
-  const connections = new Connections({ ...options, poolSize: Math.max(1, options.poolSize - 1) });
   try {
-    const highest = await connections.useRaw(
-      async (session) => {
-        await migrate(session, {
-          place,
-          create,
-          lockSeconds: MIGRATE_LOCK_SECONDS,
-          ...(migrations ? { migrations } : {}),
-        });
-        return highestId(session);
-      },
-      { queryMs: MIGRATE_QUERY_MS },
-    );
+    const highest = await prepareDatabase(place, options);
     const ids = new SeparableIds(options.ids, options.clock, Math.random);
     ids.raiseTo(highest);
     log.info('store.opened', { host, port, database });
-    return new MysqlStore(connections, ids, options);
+    return new MysqlStore(ids, options);
   } catch (error) {
-    await connections.close();
     throw startFault(place, error);
+  }
+}
+
+/** Over a connection of its own, with time for changing large tables. Answers the highest id that is stored. */
+async function prepareDatabase(place: MysqlPlace, options: MysqlStoreOptions): Promise<bigint> {
+  const { create = true, migrations } = options;
+  const connections = new Connections({ ...options, poolSize: 1, queryMs: MIGRATE_QUERY_MS });
+  try {
+    return await connections.useRaw(async (session) => {
+      const lockSeconds = MIGRATE_LOCK_SECONDS;
+      await migrate(session, { place, create, lockSeconds, ...(migrations ? { migrations } : {}) });
+      await checkSchema(session, place);
+      return highestId(session);
+    });
+  } finally {
+    await connections.close();
   }
 }
 
@@ -114,13 +118,13 @@ class MysqlStore implements SpillTarget {
   readonly #reads = new Set<Promise<unknown>>();
   #closed: Promise<void> | null = null;
 
-  constructor(connections: Connections, ids: SeparableIds, options: MysqlStoreOptions) {
+  constructor(ids: SeparableIds, options: MysqlStoreOptions) {
     const { clock, connectMs, queryMs, log, onGroup } = options;
-    this.#connections = connections;
+    this.#connections = new Connections({ ...options, poolSize: Math.max(1, options.poolSize - 1) });
     this.#changing = new Connections({ ...options, poolSize: 1 });
     this.#ids = ids;
     this.#clock = clock;
-    this.#place = connections.place;
+    this.#place = this.#connections.place;
     const commit = new GroupCommit({
       connections: this.#changing,
       owner: this.#owner,
@@ -134,7 +138,7 @@ class MysqlStore implements SpillTarget {
     });
     this.#queue = new WriteQueue({
       commit,
-      context: { ids, place: connections.place },
+      context: { ids, place: this.#place },
       log,
       ...(onGroup ? { onGroup } : {}),
     });
