@@ -9,8 +9,8 @@ import type { UnreadCounts } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import type { ListedItem } from '../message-store.js';
-import { OPEN, READ, SETTLED } from './accept.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
+import { OPEN, READ, SETTLED } from './message-rows.js';
 import type { Session } from './session.js';
 import { written } from './statements.js';
 

@@ -9,8 +9,8 @@ import { sql } from 'kysely';
 import type { MessageItem } from '../../../shared/domain/message.js';
 import type { PendingArgs } from '../call-arguments.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
-import { OPEN, SETTLED } from './accept.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
+import { OPEN, SETTLED } from './message-rows.js';
 import type { Session } from './session.js';
 import { chunksOf, written } from './statements.js';
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { MessageState, MessageStatus } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, kindOf } from '../kind-number.js';
-import { OPEN } from './accept.js';
+import { OPEN } from './message-rows.js';
 import { isContention, spoilsConnection } from './server-errors.js';
 import { withServerLock } from './server-lock.js';
 import type { Session } from './session.js';
