@@ -20,6 +20,7 @@ import type {
 } from '../../../shared/domain/message.js';
 import { isMessageId, type MessageId, type MessageIdSource } from '../../../shared/domain/message-id.js';
 import type { Log } from '../../log/log.js';
+import { seldomLog } from '../../log/seldom-log.js';
 import { assertLimit, assertTime, assertUser, kindNumbers, pendingArgs } from '../call-arguments.js';
 import { weightOf, weightOfRows } from '../call-weight.js';
 import { KIND_NUMBER } from '../kind-number.js';
@@ -112,6 +113,8 @@ class MysqlStore implements SpillTarget {
   readonly #ids: MessageIdSource;
   readonly #clock: Clock;
   readonly #place: MysqlPlace;
+  /** For what could be said of every row. */
+  readonly #log: Pick<Log, 'warn'>;
   /** Names this store among the writers: 63 bits, so that none is negative anywhere. */
   readonly #owner = randomBytes(8).readBigUInt64BE() >> 1n;
   /** Reads under way, for close. */
@@ -124,6 +127,7 @@ class MysqlStore implements SpillTarget {
     this.#changing = new Connections({ ...options, poolSize: 1 });
     this.#ids = ids;
     this.#clock = clock;
+    this.#log = seldomLog(log, clock);
     this.#place = this.#connections.place;
     const commit = new GroupCommit({
       connections: this.#changing,
@@ -178,7 +182,7 @@ class MysqlStore implements SpillTarget {
 
   async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
     const args = pendingArgs(uids, query, this.#clock.now());
-    return this.#read((session) => pendingOf(session, args));
+    return this.#read((session) => pendingOf(session, args, this.#log));
   }
 
   async markSent(marks: readonly SentMark[], at: number): Promise<void> {
@@ -214,7 +218,7 @@ class MysqlStore implements SpillTarget {
       limit: assertLimit(query.limit),
       now: this.#clock.now(),
     };
-    return this.#read((session) => listOf(session, args));
+    return this.#read((session) => listOf(session, args, this.#log));
   }
 
   async unread(uid: number): Promise<UnreadCounts> {
