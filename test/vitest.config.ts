@@ -35,6 +35,7 @@ const ONE_TRY = [
   'spill',
   'spill-store',
   'mysql-store-faults',
+  'mysql-store-failover',
   'sweep-cost',
 ].map((name) => `test/integration/${name}.test.ts`);
 
