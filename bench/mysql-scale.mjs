@@ -19,9 +19,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createConnection } from 'mysql2/promise';
+import { systemClock } from '../dist/platform/clock/system-clock.js';
 import { silentLog } from '../dist/platform/log/log.js';
 import { openMysqlStore } from '../dist/platform/store/mysql/mysql-store.js';
-import { systemClock } from '../dist/shared/base/clock.js';
 import { createMessageIdSource, firstIdOf } from '../dist/shared/domain/message-id.js';
 
 const { values } = parseArgs({

@@ -28,9 +28,9 @@ import { createConnection } from 'mysql2/promise';
 import WebSocket from 'ws';
 import { newBusIdentity } from '../dist/platform/bus/bus-identity.js';
 import { RedisBus } from '../dist/platform/bus/redis/redis-bus.js';
+import { systemClock } from '../dist/platform/clock/system-clock.js';
 import { redisSchema } from '../dist/platform/config/config-schema.js';
 import { silentLog } from '../dist/platform/log/log.js';
-import { systemClock } from '../dist/shared/base/clock.js';
 
 const { values } = parseArgs({
   options: {

@@ -10,9 +10,9 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { systemClock } from '../dist/platform/clock/system-clock.js';
 import { silentLog } from '../dist/platform/log/log.js';
 import { openLibsqlStore } from '../dist/platform/store/libsql/libsql-store.js';
-import { systemClock } from '../dist/shared/base/clock.js';
 import { createMessageIdSource } from '../dist/shared/domain/message-id.js';
 
 const { values } = parseArgs({

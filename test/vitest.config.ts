@@ -37,6 +37,7 @@ const ONE_TRY = [
   'spill',
   'spill-store',
   'mysql-store-faults',
+  'mysql-store-failover',
   'sweep-cost',
   'keep-alive',
 ].map((name) => `test/integration/${name}.test.ts`);

@@ -6,12 +6,13 @@ import { describeDelivering } from './message-store-delivering.js';
 import { describeInbox } from './message-store-inbox.js';
 import { describeUpkeep } from './message-store-upkeep.js';
 
-export function describeMessageStore(name: string, open: OpenStore): void {
+/** @param runs of random calls, each on a store of its own */
+export function describeMessageStore(name: string, open: OpenStore, { runs = 40 } = {}): void {
   describe(`${name}, as a message store,`, () => {
     const contract = createContract(open);
     describeAccepting(contract);
     describeDelivering(contract);
     describeInbox(contract);
-    describeUpkeep(contract);
+    describeUpkeep(contract, { runs });
   });
 }

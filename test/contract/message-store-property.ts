@@ -55,7 +55,7 @@ const call = fc.oneof(
 
 type Call = typeof call extends fc.Arbitrary<infer T> ? T : never;
 
-export async function checkAgainstModel(open: OpenStore): Promise<void> {
+export async function checkAgainstModel(open: OpenStore, { runs }: { readonly runs: number }): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 60, size: 'max' }), async (calls) => {
       const clock = new FakeClock();
@@ -70,7 +70,7 @@ export async function checkAgainstModel(open: OpenStore): Promise<void> {
         await opened.close();
       }
     }),
-    { numRuns: 40 },
+    { numRuns: runs },
   );
 }
 

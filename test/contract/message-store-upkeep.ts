@@ -3,17 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { type Contract, UNKNOWN } from './message-store-bench.js';
 import { checkAgainstModel } from './message-store-property.js';
 
-export function describeUpkeep({
-  acceptOne,
-  accept,
-  clock,
-  listedIds,
-  message,
-  openStore,
-  pendingIds,
-  reopen,
-  open,
-}: Contract): void {
+export function describeUpkeep(
+  { acceptOne, accept, clock, listedIds, message, openStore, pendingIds, reopen, open }: Contract,
+  { runs }: { readonly runs: number },
+): void {
   describe('pruning', () => {
     test('deletes what expired, in slices, and leaves the rest whole', async () => {
       const store = await openStore();
@@ -99,6 +92,6 @@ export function describeUpkeep({
   });
 
   test('answers any sequence of calls as the plain model does', async () => {
-    await checkAgainstModel(open);
+    await checkAgainstModel(open, { runs });
   }, 120_000);
 }

@@ -11,6 +11,7 @@ import type { MessageId, MessageIdSource } from '../../src/shared/domain/message
 import { freePort } from '../support/daemon.js';
 import { MysqlStores } from '../support/mysql-stores.js';
 import { type MariadbAccess, mariadbProgram, OwnMariadb } from '../support/own-mariadb.js';
+import { recordedLog } from '../support/recorded-log.js';
 import { type Harm, SqlProxy } from '../support/sql-proxy.js';
 
 /** connectMs and queryMs together, and some air for a busy machine. */
@@ -297,6 +298,23 @@ describe.skipIf(program === null)('the MySQL store', () => {
       const [rows] = await root.query(`SELECT COUNT(*) AS n FROM ${made.access.database}.spush_body`);
       expect(rows).toEqual([{ n: 0 }]);
     });
+  });
+
+  test('leaves out a text that cannot be read, says so, and goes on with the others of the reader', async () => {
+    const made = await stores();
+    const log = recordedLog();
+    const store = await made.open({ log });
+    const ids: MessageId[] = [];
+    for (const title of ['a', 'b', 'c']) ids.push(await acceptOne(store, message(1, { title })));
+    await server.asRoot((root) =>
+      root.query(`UPDATE ${made.access.database}.spush_body SET text = '{"title":"b' WHERE id = ?`, [
+        BigInt(ids[1] ?? 0),
+      ]),
+    );
+    expect((await store.pending(1, { limit: 9 })).map(({ title }) => title)).toEqual(['a', 'c']);
+    expect((await store.list(1, { limit: 9 })).items.map(({ title }) => title)).toEqual(['c', 'a']);
+    const lines = log.lines.filter(({ event }) => event === 'store.text_unreadable');
+    expect(lines).toMatchObject([{ level: 'warn', fields: { text: ids[1] } }]);
   });
 
   test('a text longer than the server takes fails alone', async () => {

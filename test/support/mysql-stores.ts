@@ -14,7 +14,7 @@ export class MysqlStores {
   readonly #stores: MessageStore[] = [];
   #generator = 0;
 
-  private constructor(access: MariadbAccess, clock: Clock) {
+  constructor(access: MariadbAccess, clock: Clock = systemClock) {
     this.access = access;
     this.#clock = clock;
   }

@@ -72,8 +72,8 @@ export class OwnMariadb {
     return server;
   }
 
-  /** Starts the program on the port and data it had before. */
-  async run(): Promise<void> {
+  /** Starts the program on the port and data it had before; with more flags this one time. */
+  async run(flags: readonly string[] = []): Promise<void> {
     const file = (name: string) => path.join(this.folder, name);
     this.#child = spawn(
       this.#program,
@@ -89,6 +89,7 @@ export class OwnMariadb {
         '--innodb-buffer-pool-size=128M',
         '--innodb-log-file-size=64M',
         ...this.#flags,
+        ...flags,
       ],
       { stdio: 'ignore' },
     );
@@ -121,6 +122,11 @@ export class OwnMariadb {
   /** As a machine that loses power, but for what is in the kernel's cache. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  /** As by its operator: it writes everything it has. */
+  async shutDown(): Promise<void> {
+    await this.#end('SIGTERM');
   }
 
   async stop(): Promise<void> {
@@ -172,6 +178,11 @@ export async function makeDatabaseAt(place: MariadbPlace, database: string): Pro
 async function asRootAt<T>({ socket }: MariadbPlace, work: (root: Connection) => Promise<T>): Promise<T> {
   const root = await createConnection({ socketPath: socket, user: 'root' });
   try {
+    // A test may have set the server up against everybody who connects.
+    await root.query(
+      'SET NAMES utf8mb4, autocommit = 1, completion_type = 0, max_statement_time = 0, sql_select_limit = 1000000, sql_safe_updates = 0, sql_big_selects = 1',
+    );
+    await root.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE');
     return await work(root);
   } finally {
     await root.end();

@@ -1,5 +1,6 @@
 /**
- * Stands between a store and its server and harms one COMMIT: the moment in which nobody can know whether it was kept.
+ * Stands between a store and its server and harms one COMMIT: the moment in which nobody can know whether it was kept. Or it
+ * answers SET itself, as a proxy does that has its own idea of a session.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,11 +14,16 @@ export type Harm = 'lost' | 'unanswered' | 'late';
 const LATE_MS = 400;
 /** Packet of a statement: length, number, then 3 and the text. */
 const COMMIT = Buffer.from([7, 0, 0, 0, 3, ...Buffer.from('COMMIT')]);
+const SET_NAMES = Buffer.from('\x03SET NAMES');
+/** "Done": nothing changed, no warnings. */
+const OK = Buffer.from([7, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
 
 export class SqlProxy {
   readonly port: number;
   harm: Harm | null = null;
   harmed = 0;
+  /** SET NAMES, with all that is set beside it, does not reach the server. */
+  keepsSettings = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -55,6 +61,10 @@ export class SqlProxy {
     });
     server.on('close', () => client.destroy());
     client.on('data', (data) => {
+      if (this.keepsSettings && data.subarray(4).indexOf(SET_NAMES) === 0) {
+        client.write(OK);
+        return;
+      }
       const harm = this.harm;
       if (harm === null || !data.equals(COMMIT)) {
         server.write(data);

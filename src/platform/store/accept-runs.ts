@@ -127,6 +127,6 @@ function userOf(message: NewMessage): number {
  * A caller's key with control characters and lone surrogates escaped: the binding would turn all of the latter into one and
  * the same character, so that different keys would be taken for doubles.
  */
-function keyText(key: string | null): string | null {
+export function keyText(key: string | null): string | null {
   return key === null ? null : JSON.stringify(key).slice(1, -1);
 }

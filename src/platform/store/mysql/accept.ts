@@ -4,21 +4,21 @@
  *
  * What the calls mean is worked out here in their order; the tables only see the result. Other processes do the same
  * at the same time, and the tables' unique keys hold what matters: a caller's key that came in between, or an id
- * that another process made too, fails the INSERT, and the group is done again (see group-commit.ts). Replacing is done
- * after the INSERT: two processes that replace the same key at once then wait for each other's row, one is sent back, and
- * finds the other's when it comes again.
+ * that another process made too, fails the INSERT, and the group is done again (see group-commit.ts). Keys of messages that
+ * replace older ones are locked before (lock-order.ts).
  */
-import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { assert } from '../../../shared/base/assert.js';
 import type { NewMessage } from '../../../shared/domain/message.js';
 import { type MessageIdSource, messageIdFrom } from '../../../shared/domain/message-id.js';
 import { type AcceptArgs, encodeAccept, type Run, SLICE_ROWS } from '../accept-runs.js';
-import { EVERYBODY } from '../kind-number.js';
 import type { Accepted } from '../message-store.js';
 import type { AcceptAttempt } from '../spill/spill-target.js';
-import type { Session } from './connections.js';
+import { mapKey, OPEN, SETTLED } from './message-rows.js';
 import { type MysqlPlace, textTooLong } from './mysql-faults.js';
+import { type CollapseKey, findOlder, settleOlder } from './older.js';
+import { pausing } from './pausing.js';
+import type { Session } from './session.js';
 import { chunksOf, written } from './statements.js';
 
 /** Rows of one INSERT: some 100 KiB of text, a few milliseconds of work. */
@@ -27,10 +27,6 @@ const INSERT_ROWS = 1000;
 const INSERT_BYTES = 1024 * 1024;
 /** Keys looked up by one statement: far below where the optimizers of MySQL and MariaDB give up ranges for a scan. */
 const LOOKUP_KEYS = 250;
-
-export const OPEN = 0;
-export const SETTLED = 1;
-export const READ = 2;
 
 export interface AcceptContext {
   readonly ids: MessageIdSource;
@@ -65,13 +61,6 @@ export interface NewBody {
   copies: number;
 }
 
-interface Replacing {
-  readonly kind: number;
-  readonly key: string;
-  /** By user: the message that stays. */
-  readonly stays: Map<number, bigint>;
-}
-
 export async function acceptAll(
   session: Session,
   calls: readonly AcceptCall[],
@@ -88,17 +77,18 @@ export async function acceptAll(
   const plan = new Plan(await findDoubles(session, runs), await countReleases(session, runs));
   const answers: Accepted[][] = [];
   for (const call of encoded) answers.push(await pausing(plan.take(call)));
+  const older = await findOlder(session, [...plan.replacing.values()]);
+  await settleOlder(session, older, Math.min(...calls.map(({ now }) => now)));
   await insertBodies(session, plan.bodies, place);
   await insertMessages(session, plan.rows);
-  for (const replacing of plan.replacing.values())
-    await replaceOlder(session, replacing, Math.min(...calls.map(({ now }) => now)));
   return answers;
 }
 
 class Plan {
   readonly rows: NewRow[] = [];
   readonly bodies: NewBody[] = [];
-  readonly replacing = new Map<string, Replacing>();
+  /** What the new rows replace older ones of, each once. */
+  readonly replacing = new Map<string, CollapseKey>();
   readonly #known: Map<string, Copy>;
   readonly #open: Map<string, Copy[]>;
   readonly #releases: ReadonlyMap<number, number>;
@@ -141,7 +131,7 @@ class Plan {
   }
 
   #add(row: NewRow, now: number): void {
-    const { id, uid, run } = row;
+    const { uid, run } = row;
     this.rows.push(row);
     if (run.callerKey !== null) this.#known.set(mapKey(run.kind, uid, run.callerKey), row);
     if (run.collapseKey === null) return;
@@ -152,10 +142,7 @@ class Plan {
       older.unsent = false;
     }
     this.#open.set(open, [row]);
-    const group = mapKey(run.kind, EVERYBODY, run.collapseKey);
-    const replacing = this.replacing.get(group);
-    if (replacing) replacing.stays.set(uid, id);
-    else this.replacing.set(group, { kind: run.kind, key: run.collapseKey, stays: new Map([[uid, id]]) });
+    this.replacing.set(open, { kind: run.kind, uid, key: run.collapseKey });
   }
 
   /** Cron messages wait for the next run of their job, so for one more than there were. */
@@ -249,7 +236,7 @@ export async function insertBodies(
   bodies: readonly NewBody[],
   place: MysqlPlace,
 ): Promise<void> {
-  // Escaping may double a text.
+  // In hexadecimal digits a text is twice as long.
   const sized = bodies.map((body) => ({ body, bytes: ROW_BYTES + 2 * Buffer.byteLength(body.text) }));
   const longest = sized.reduce((most, { bytes }) => Math.max(most, bytes), 0);
   if (longest > session.packetBytesMax - STATEMENT_BYTES)
@@ -313,31 +300,4 @@ export function* packets<T extends { readonly bytes: number }>(
 
 export function byteLength(text: string | null): number {
   return text === null ? 0 : Buffer.byteLength(text);
-}
-
-async function replaceOlder(session: Session, { kind, key, stays }: Replacing, now: number): Promise<void> {
-  for (const some of chunksOf([...stays], LOOKUP_KEYS)) {
-    const uids = some.map(([uid]) => uid);
-    const ids = some.map(([, id]) => id);
-    await session.run(
-      written(sql`
-        UPDATE spush_message FORCE INDEX (spush_message_collapse)
-        SET state = ${SETTLED}, expires_at = LEAST(expires_at, ${now})
-        WHERE collapse_key = ${key} AND uid IN (${sql.join(uids)}) AND kind = ${kind} AND state = ${OPEN}
-          AND id NOT IN (${sql.join(ids)})`),
-    );
-  }
-}
-
-/** Runs a generator to its end and leaves the loop to others in between. */
-async function pausing<T>(steps: Generator<void, T>): Promise<T> {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    await setImmediate();
-  }
-}
-
-export function mapKey(kind: number, uid: number, key: string): string {
-  return `${kind} ${uid} ${key}`;
 }

@@ -1,18 +1,22 @@
 /** The calls that change something, as one typed map, and how a group of them is done inside a transaction. */
 import type { NewMessage } from '../../../shared/domain/message.js';
+import { keyText } from '../accept-runs.js';
+import { EVERYBODY, KIND_NUMBER } from '../kind-number.js';
 import type { Accepted, SentMark } from '../message-store.js';
 import type { AcceptAttempt, TakenIn } from '../spill/spill-target.js';
 import { type AcceptContext, acceptAll } from './accept.js';
-import type { Session } from './connections.js';
+import { lockInOrder, type Touched } from './lock-order.js';
 import {
   ackAll,
   markAllSent,
+  type Owners,
   type ReadKindsArgs,
   readAllOfIds,
   readAllOfKinds,
   releaseAll,
   type SettleArgs,
 } from './marks.js';
+import type { Session } from './session.js';
 import { type TakeInArgs, takeInAll } from './take-in.js';
 
 export interface Changes {
@@ -36,23 +40,51 @@ export type ChangeName = keyof Changes;
 export type ChangeArgs<N extends ChangeName> = Changes[N]['args'];
 export type ChangeAnswer<N extends ChangeName> = Changes[N]['answer'];
 
+interface Context extends AcceptContext {
+  readonly owners: Owners;
+}
+
 /** Each takes neighbours of one name and answers one for each, as if they had come one after the other. */
 type Operations = {
   readonly [N in ChangeName]: (
     session: Session,
     calls: readonly ChangeArgs<N>[],
-    context: AcceptContext,
+    context: Context,
   ) => Promise<readonly ChangeAnswer<N>[]>;
 };
 
 const OPERATIONS: Operations = {
   accept: acceptAll,
   takeIn: takeInAll,
-  markSent: markAllSent,
-  ack: ackAll,
-  readIds: readAllOfIds,
+  markSent: (session, calls, { owners }) => markAllSent(session, calls, owners),
+  ack: (session, calls, { owners }) => ackAll(session, calls, owners),
+  readIds: (session, calls, { owners }) => readAllOfIds(session, calls, owners),
   readKinds: readAllOfKinds,
   release: releaseAll,
+};
+
+/** What neighbours of one name will touch of the messages that are there. */
+const TOUCHES: {
+  readonly [N in ChangeName]: (calls: readonly ChangeArgs<N>[]) => readonly Touched[];
+} = {
+  accept(calls) {
+    const keys = calls.flatMap(({ messages }) =>
+      messages.flatMap(({ kind, uid, collapse }) => {
+        const key = keyText(collapse);
+        return key === null ? [] : [{ kind: KIND_NUMBER[kind], uid: uid ?? EVERYBODY, key }];
+      }),
+    );
+    return keys.length === 0 ? [] : [{ keys }];
+  },
+  takeIn: (calls) =>
+    calls.map(({ messages }) => ({
+      keys: messages.flatMap(({ kind, uid, collapseKey: key }) => (key === null ? [] : [{ kind, uid, key }])),
+    })),
+  markSent: (calls) => [{ ids: calls.flatMap(({ marks }) => marks.map(({ id }) => id)) }],
+  ack: (calls) => [{ ids: calls.flatMap(({ ids }) => ids) }],
+  readIds: (calls) => [{ ids: calls.flatMap(({ ids }) => ids) }],
+  readKinds: (calls) => calls.map((unread) => ({ unread })),
+  release: () => [],
 };
 
 export interface Change<N extends ChangeName = ChangeName> {
@@ -66,25 +98,43 @@ export async function performAll(
   changes: readonly Change[],
   context: AcceptContext,
 ): Promise<readonly ChangeAnswer<ChangeName>[]> {
+  const runs = runsOf(changes);
+  const owners = await lockInOrder(
+    session,
+    runs.flatMap(({ name, args }) => touchedBy(name, args)),
+  );
   const answers: ChangeAnswer<ChangeName>[] = [];
-  for (let from = 0; from < changes.length; ) {
-    const name = changes[from]?.name;
-    let to = from + 1;
-    while (changes[to]?.name === name) to += 1;
-    if (name !== undefined)
-      answers.push(...(await performSame(session, name, changes.slice(from, to), context)));
-    from = to;
-  }
+  for (const { name, args } of runs)
+    answers.push(...(await performRun(session, name, args, { ...context, owners })));
   return answers;
 }
 
-function performSame<N extends ChangeName>(
+interface Run<N extends ChangeName = ChangeName> {
+  readonly name: N;
+  readonly args: readonly ChangeArgs<N>[];
+}
+
+function runsOf(changes: readonly Change[]): Run[] {
+  const runs: { readonly name: ChangeName; readonly args: ChangeArgs<ChangeName>[] }[] = [];
+  for (const { name, args } of changes) {
+    const last = runs.at(-1);
+    if (last?.name === name) last.args.push(args);
+    else runs.push({ name, args: [args] });
+  }
+  return runs;
+}
+
+// The arguments of a run are those of its name: a change is made with both at once.
+
+function touchedBy<N extends ChangeName>(name: N, args: readonly ChangeArgs<ChangeName>[]) {
+  return TOUCHES[name](args as readonly ChangeArgs<N>[]);
+}
+
+function performRun<N extends ChangeName>(
   session: Session,
   name: N,
-  changes: readonly Change[],
-  context: AcceptContext,
+  args: readonly ChangeArgs<ChangeName>[],
+  context: Context,
 ): Promise<readonly ChangeAnswer<N>[]> {
-  // Only changes of this name are given, so these are its arguments.
-  const args = changes.map((change) => change.args as ChangeArgs<N>);
-  return OPERATIONS[name](session, args, context);
+  return OPERATIONS[name](session, args as readonly ChangeArgs<N>[], context);
 }

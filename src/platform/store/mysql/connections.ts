@@ -2,21 +2,28 @@
  * The connections of one process, with a deadline on everything.
  *
  * Promises: nobody waits for a server that is dead or silent longer than connectMs for a connection and queryMs for a statement;
- * when there are more calls than connections (a thousand users log in at once) each has its turn, within QUEUE_MS_MAX; a connection on which something stayed unanswered is destroyed, never used again; when the server is back, new
- * connections are made as they are asked for. Each connection is set to what the store relies on before its first use.
+ * when there are more calls than connections (a thousand users log in at once) each has its turn, within QUEUE_MS_MAX; a
+ * connection on which something stayed unanswered, or which was answered that the server takes no changes, is destroyed and
+ * never used again; when the server is back, new connections are made as they are asked for. Each connection is set to what
+ * the store relies on before its first use (session-settings.ts), and asked now and then whether its server was demoted:
+ * an address may move to another server while old connections stay, and reads from a replica would not even fail.
  */
 import { setImmediate } from 'node:timers/promises';
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader } from 'mysql2/promise';
-import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
+import { type Clock, type Moment, msBetween, msLater, msSince } from '../../../shared/base/clock.js';
+import type { SpushError } from '../../../shared/base/errors.js';
+import { textOf } from './literals.js';
 import {
   faultOf,
-  isConnectionLost,
+  isUnfit,
   type MysqlPlace,
   noFreeConnection,
-  spoilsConnection,
   storeClosed,
   storeFull,
 } from './mysql-faults.js';
+import { isConnectionLost, spoilsConnection, takesNoWrites } from './server-errors.js';
+import type { Session } from './session.js';
+import { askAgain, type SessionFacts, setUpSession } from './session-settings.js';
 import type { Statement } from './statements.js';
 
 export interface ConnectionsOptions extends MysqlPlace {
@@ -27,16 +34,6 @@ export interface ConnectionsOptions extends MysqlPlace {
   /** Time for one statement. */
   readonly queryMs: number;
   readonly clock: Pick<Clock, 'moment'>;
-}
-
-/** A connection while somebody uses it. Errors are those of the driver; the caller of `use` gets SpushErrors. */
-export interface Session {
-  /** Longest statement the server takes, bytes. */
-  readonly packetBytesMax: number;
-  rows<Row>(statement: Statement): Promise<Row[]>;
-  /** Answers how many rows matched. */
-  run(statement: Statement): Promise<number>;
-  exec(sql: string): Promise<void>;
 }
 
 export interface UseOptions {
@@ -51,20 +48,27 @@ const WORK_MAX = 10_000;
 /** Time for a turn while others get theirs: logins and replays wait behind each other then, and clients for them. */
 const QUEUE_MS_MAX = 10_000;
 
-/** A lock of another transaction is given up before the statement's deadline, so that the connection survives it. */
-const LOCK_WAIT_SHARE = 0.6;
+/** A connection that was not asked for so long is asked whether its server still takes changes, before it is used. */
+const ASKED_MS = 1_000;
 
-/** What a process that froze or whose machine is gone had locked is free after this. Idle connections end with it too. */
-const IDLE_SECONDS = 60;
+/** After a new connection was found unfit, calls fail with the same for so long: a server that only reads is not flooded. */
+const UNFIT_MS = 200;
+
+/** What is known of a connection that was set up. */
+interface Known extends SessionFacts {
+  askedAt: Moment;
+}
 
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #pool: Pool;
-  /** What is known of the connections that are set up. */
-  readonly #packetBytes = new WeakMap<object, number>();
+  /** By the driver's connection, those that are set up. */
+  readonly #known = new WeakMap<object, Known>();
   #work = 0;
-  /** When work on a connection ended well, null: never. The server is there then, so who waits stands in a queue. */
+  /** When work on a connection ended well: the server is there, so who waits stands in a queue. */
   #soundAt: Moment | null = null;
+  /** The last new connection that was not fit for use. */
+  #unfit: { readonly at: Moment; readonly fault: SpushError } | null = null;
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
@@ -90,13 +94,13 @@ export class Connections {
   }
 
   /**
-   * One connection for a piece of work that may be done twice: a connection that was lost, perhaps while nobody used it, is
-   * replaced once. Rejects with a SpushError.
+   * One connection for a piece of work that may be done twice: on a connection that was lost, perhaps while nobody used it, or
+   * whose server takes no changes any more, it is done once more. Rejects with a SpushError.
    */
   async use<T>(work: (session: Session) => Promise<T>, options: UseOptions = {}): Promise<T> {
     try {
       return await this.useRaw(work, options).catch((error: unknown) => {
-        if (!isConnectionLost(error)) throw error;
+        if (!isConnectionLost(error) && !takesNoWrites(error)) throw error;
         return this.useRaw(work, options);
       });
     } catch (error) {
@@ -118,10 +122,10 @@ export class Connections {
   }
 
   async #useOne<T>(work: (session: Session) => Promise<T>, connectMs: number, queryMs: number): Promise<T> {
-    const connection = await this.#acquire(connectMs);
+    const { connection, session } = await this.#fitConnection(connectMs, queryMs);
     let sound = false;
     try {
-      const result = await work(await this.#session(connection, queryMs));
+      const result = await work(session);
       sound = true;
       return result;
     } catch (error) {
@@ -143,17 +147,41 @@ export class Connections {
     await within(this.#pool.end().catch(nothingLeftToDo), this.#options.queryMs);
   }
 
+  /** One that is set up and whose server takes changes. Old ones that are not are replaced; a new one that is not is the answer. */
+  async #fitConnection(
+    connectMs: number,
+    queryMs: number,
+  ): Promise<{ readonly connection: PoolConnection; readonly session: Session }> {
+    for (;;) {
+      const { at, fault } = this.#unfit ?? {};
+      if (at !== undefined && msSince(this.#options.clock, at) < UNFIT_MS) throw fault;
+      const connection = await this.#acquire(connectMs);
+      const known = this.#known.get(connection.connection);
+      try {
+        return { connection, session: await this.#session(connection, queryMs) };
+      } catch (error) {
+        connection.destroy();
+        const stale = isConnectionLost(error) || isUnfit(error) || takesNoWrites(error);
+        if (known !== undefined && stale) continue;
+        if (isUnfit(error)) this.#unfit = { at: this.#options.clock.moment(), fault: error };
+        throw error;
+      }
+    }
+  }
+
   async #acquire(connectMs: number): Promise<PoolConnection> {
-    const asked = this.#pool.getConnection();
     const { clock } = this.#options;
+    const asked = this.#pool.getConnection();
     const begunAt = clock.moment();
     for (let waitMs = connectMs; waitMs > 0; ) {
       const connection = await within(asked, waitMs);
       if (connection !== LATE) return connection;
       // In a process that was busy timers come before what the server has said meanwhile.
       await setImmediate();
-      const quietMs = this.#soundAt === null ? Number.POSITIVE_INFINITY : msSince(clock, this.#soundAt);
-      waitMs = Math.min(connectMs - quietMs, QUEUE_MS_MAX - msSince(clock, begunAt));
+      if (this.#soundAt === null) break;
+      const now = clock.moment();
+      const untilSound = msBetween(now, msLater(this.#soundAt, connectMs));
+      waitMs = Math.min(untilSound, msBetween(now, msLater(begunAt, QUEUE_MS_MAX)));
     }
     // The one who asked is told by the error below.
     asked.then((unused) => unused.release(), nothingLeftToDo);
@@ -161,32 +189,29 @@ export class Connections {
   }
 
   async #session(connection: PoolConnection, queryMs: number): Promise<Session> {
-    const send = async (sql: string, values: readonly unknown[]): Promise<unknown> => {
-      const [result] = await connection.query({ sql, values: [...values], timeout: queryMs });
+    const { clock } = this.#options;
+    const send = async (text: string): Promise<unknown> => {
+      const [result] = await connection.query({ sql: text, timeout: queryMs });
       return result;
     };
-    let packetBytesMax = this.#packetBytes.get(connection.connection);
-    if (packetBytesMax === undefined) {
-      const lockSeconds = Math.max(1, Math.floor((this.#options.queryMs * LOCK_WAIT_SHARE) / 1000));
-      await send(
-        `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
-           innodb_lock_wait_timeout = ${lockSeconds}, wait_timeout = ${IDLE_SECONDS}, autocommit = 1`,
-        [],
-      );
-      await send('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', []);
-      const [row] = (await send('SELECT @@max_allowed_packet AS bytes', [])) as { bytes: string }[];
-      packetBytesMax = Number(row?.bytes);
-      this.#packetBytes.set(connection.connection, packetBytesMax);
-    }
-    return {
-      packetBytesMax,
+    const asking = {
       // What a SELECT yields is believed to match the type beside it, here and nowhere else.
-      rows: async <Row>({ sql, parameters }: Statement) => (await send(sql, parameters)) as Row[],
-      run: async ({ sql, parameters }) => ((await send(sql, parameters)) as ResultSetHeader).affectedRows,
-      exec: async (sql) => {
-        await send(sql, []);
+      rows: async <Row>(statement: Statement) => (await send(textOf(statement))) as Row[],
+      run: async (statement: Statement) => ((await send(textOf(statement))) as ResultSetHeader).affectedRows,
+      exec: async (text: string) => {
+        await send(text);
       },
     };
+    let known = this.#known.get(connection.connection);
+    if (known === undefined) {
+      const facts = await setUpSession(asking, this.#options, this.#options.queryMs);
+      known = { ...facts, askedAt: clock.moment() };
+      this.#known.set(connection.connection, known);
+    } else if (msSince(clock, known.askedAt) > ASKED_MS) {
+      await askAgain(asking, this.#options, known);
+      known.askedAt = clock.moment();
+    }
+    return { packetBytesMax: known.packetBytesMax, ...asking };
   }
 }
 

@@ -1,44 +1,44 @@
 /**
  * Runs a group of changes as one transaction, again where that can do no harm.
  *
- * - A deadlock, a lock waited for too long, or a unique key met by another process at the same moment: the transaction is taken
- *   back whole, so it is simply done again.
- * - A connection lost before COMMIT was sent: the server takes the transaction back, and it is done again on another one.
- * - A connection lost during COMMIT: nobody knows whether it was kept. Each transaction therefore writes its number into a row
- *   of this process (spush_writer). Reading that row with a lock waits until the lost transaction has ended one way or the
- *   other, and then says which: kept, and what was worked out is answered; not kept, and it is done again. When the row cannot
- *   be read in time the calls fail with STORE_UNAVAILABLE, never with success; a caller that repeats its call with its own
- *   ids then finds what was kept.
+ * - Contention (a deadlock, a lock waited for too long, a statement that the server ended for its length) or a unique key met by
+ *   another process at the same moment: the transaction is taken back whole, so it is simply done again, after a pause that
+ *   grows and is drawn by chance, until the time of the callers is over. The server is alive, so this never counts as its absence before.
+ * - A connection lost before COMMIT was sent, or a server that says it takes no changes: the transaction is gone, and it is
+ *   done again on another connection, which is asked first.
+ * - A connection lost during COMMIT, or an answer that does not say that nothing was kept: nobody knows. Each transaction
+ *   therefore writes its number into a row of this process (spush_writer). Reading that row with a lock waits until the lost
+ *   transaction has ended one way or the other, and then says which: kept, and what was worked out is answered; not kept, and
+ *   it is done again. When the row cannot be read in time the calls fail with STORE_UNAVAILABLE, never with success; a caller
+ *   that repeats its call with its own ids then finds what was kept.
  * - A statement that had no answer in its time is not tried again: the time of the callers is over too.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js';
 import type { SpushError } from '../../../shared/base/errors.js';
-import type { Connections, Session } from './connections.js';
+import type { Connections } from './connections.js';
+import { commitUnknown, faultOf, isUnfit, stillContended } from './mysql-faults.js';
 import {
-  commitUnknown,
   duplicateKey,
-  faultOf,
   isConnectionLost,
   isContention,
-  serverCode,
+  refusesCommit,
   spoilsConnection,
-  stillContended,
-} from './mysql-faults.js';
-import { build, written } from './statements.js';
+  takesNoWrites,
+} from './server-errors.js';
+import type { Session } from './session.js';
+import { build, type Statement, written } from './statements.js';
+import { GROUPS } from './writer-rows.js';
 
-/** Every deadlock means that another transaction went on, so few are ever needed. */
-const TRIES_MAX = 12;
-/** Pause before a try: up to this, times the tries so far, so that rivals do not meet again in step. */
-const PAUSE_MS = 8;
-
-/** Which of a process's rows in spush_writer. */
-export const GROUPS = 0;
-export const PROBES = 1;
+/** A server that is not there is not tried more often: whoever waits wants to know soon. */
+const LOST_TRIES_MAX = 12;
+/** Pause before a try: by chance up to this, doubled with each try up to the second number, so that rivals do not meet in step. */
+const PAUSE_MS = 4;
+const PAUSE_MS_MAX = 128;
 
 export interface GroupCommitOptions {
-  readonly connections: Connections;
+  readonly connections: Pick<Connections, 'useRaw' | 'place'>;
   /** Names this process among the writers. */
   readonly owner: bigint;
   readonly clock: Clock;
@@ -60,8 +60,8 @@ export class GroupCommit {
 
   /** One at a time. Rejects with a SpushError; then nothing was changed, unless it says that nobody knows. */
   async run<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const { connections, retryMs, clock } = this.#options;
-    const startedAt = clock.moment();
+    const { connections, clock } = this.#options;
+    const begunAt = clock.moment();
     for (let tries = 1; ; tries += 1) {
       this.#number += 1;
       const attempt = new Attempt(work);
@@ -69,18 +69,17 @@ export class GroupCommit {
         return await connections.useRaw((session) => attempt.run(session, this.#mark()));
       } catch (error) {
         if (attempt.isInDoubt(error)) {
-          if (await this.#wasKept(error, startedAt)) return attempt.result();
+          if (await this.#wasKept(error, begunAt)) return attempt.result();
         } else if (!this.#mayRetry(error)) {
           throw faultOf(connections.place, error);
         }
-        if (tries >= TRIES_MAX || (tries > 1 && msSince(clock, startedAt) > retryMs))
-          throw this.#givenUp(tries, error);
-        await sleep(this.#options.random() * PAUSE_MS * tries);
+        if (this.#isOver(error, tries, begunAt)) throw this.#givenUp(tries, error);
+        await sleep(this.#pauseMs(tries));
       }
     }
   }
 
-  #mark() {
+  #mark(): Statement {
     const { owner, clock } = this.#options;
     const row = { owner, part: GROUPS, number: this.#number, at: clock.now() };
     return build
@@ -90,8 +89,8 @@ export class GroupCommit {
       .compile();
   }
 
-  async #wasKept(lost: unknown, startedAt: Moment): Promise<boolean> {
-    const { connections, owner, retryMs, clock } = this.#options;
+  async #wasKept(lost: unknown, begunAt: Moment): Promise<boolean> {
+    const { connections, owner, clock, retryMs } = this.#options;
     const question = written(
       sql`SELECT number FROM spush_writer WHERE owner = ${owner} AND part = ${GROUPS} FOR UPDATE`,
     );
@@ -100,8 +99,9 @@ export class GroupCommit {
         const [row] = await connections.useRaw((session) => session.rows<{ number: string }>(question));
         return Number(row?.number) === this.#number;
       } catch (error) {
-        if (msSince(clock, startedAt) > retryMs) throw commitUnknown(connections.place, lost);
-        if (!isContention(error) && !isConnectionLost(error)) throw commitUnknown(connections.place, error);
+        if (msSince(clock, begunAt) > retryMs) throw commitUnknown(connections.place, lost);
+        const soon = isContention(error) || isConnectionLost(error) || takesNoWrites(error) || isUnfit(error);
+        if (!soon) throw commitUnknown(connections.place, error);
         await sleep(ASK_AGAIN_MS);
       }
     }
@@ -110,7 +110,17 @@ export class GroupCommit {
   #mayRetry(error: unknown): boolean {
     const key = duplicateKey(error);
     if (key === 'PRIMARY') this.#options.onIdTaken();
-    return key !== null || isContention(error) || isConnectionLost(error);
+    return key !== null || isContention(error) || isConnectionLost(error) || takesNoWrites(error);
+  }
+
+  /** A second try is always made: the first may have used up the time by finding out that the connection was old. */
+  #isOver(error: unknown, tries: number, begunAt: Moment): boolean {
+    if (tries > 1 && msSince(this.#options.clock, begunAt) > this.#options.retryMs) return true;
+    return tries >= LOST_TRIES_MAX && (isConnectionLost(error) || takesNoWrites(error));
+  }
+
+  #pauseMs(tries: number): number {
+    return this.#options.random() * Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** tries);
   }
 
   #givenUp(tries: number, error: unknown): SpushError {
@@ -131,10 +141,7 @@ class Attempt<T> {
     this.#work = work;
   }
 
-  async run(
-    session: Session,
-    mark: { readonly sql: string; readonly parameters: readonly unknown[] },
-  ): Promise<T> {
+  async run(session: Session, mark: Statement): Promise<T> {
     await session.exec('START TRANSACTION');
     try {
       const result = await this.#work(session);
@@ -148,10 +155,9 @@ class Attempt<T> {
     return this.#worked.result;
   }
 
-  /** COMMIT was sent, and what came back does not say that it was refused. */
+  /** COMMIT was sent, and what came back does not say that nothing was kept. */
   isInDoubt(error: unknown): boolean {
-    if (this.#worked === null) return false;
-    return serverCode(error) === null || isConnectionLost(error);
+    return this.#worked !== null && !refusesCommit(error);
   }
 
   result(): T {

@@ -7,11 +7,12 @@
 import { sql } from 'kysely';
 import type { UnreadCounts } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
+import type { Log } from '../../log/log.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import type { ListedItem } from '../message-store.js';
-import { OPEN, READ, SETTLED } from './accept.js';
-import type { Session } from './connections.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
+import { OPEN, READ, SETTLED } from './message-rows.js';
+import type { Session } from './session.js';
 import { written } from './statements.js';
 
 export interface ListArgs {
@@ -26,6 +27,7 @@ export interface ListArgs {
 export async function listOf(
   session: Session,
   { uid, kinds, unread, cursor, limit, now }: ListArgs,
+  log: Pick<Log, 'warn'>,
 ): Promise<{ items: ListedItem[]; next: MessageId | null }> {
   const tail = sql`ORDER BY m.id DESC LIMIT ${sql.lit(limit + 1)}`;
   const pages = PERSONAL_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) =>
@@ -48,7 +50,7 @@ export async function listOf(
       SELECT * FROM (${sql.join(pages, sql` UNION ALL `)}) page ORDER BY id DESC LIMIT ${sql.lit(limit + 1)}`),
   );
   const shown = rows.slice(0, limit);
-  const texts = await textsOf(session, shown);
+  const texts = await textsOf(session, shown, log);
   const items = shown.flatMap((row) => {
     const item = itemOf(row, texts);
     return item === null ? [] : [{ ...item, read: Number(row.is_read) === 1 }];

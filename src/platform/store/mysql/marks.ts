@@ -9,9 +9,9 @@ import { sql } from 'kysely';
 import { isMessageId, type MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import type { SentMark } from '../message-store.js';
-import { OPEN, READ, SETTLED } from './accept.js';
-import type { Session } from './connections.js';
-import { build, chunksOf, written } from './statements.js';
+import { OPEN, READ, SETTLED } from './message-rows.js';
+import type { Session } from './session.js';
+import { build, chunksOf, groupBy, written } from './statements.js';
 
 /** Ids in one statement. */
 const IDS = 1000;
@@ -43,7 +43,14 @@ interface Sent {
   settled: boolean;
 }
 
-export async function markAllSent(session: Session, calls: readonly MarkSentCall[]): Promise<null[]> {
+/** Whose each message is that is marked; unknown ones are absent. */
+export type Owners = ReadonlyMap<MessageId, number>;
+
+export async function markAllSent(
+  session: Session,
+  calls: readonly MarkSentCall[],
+  owners: Owners,
+): Promise<null[]> {
   const sent = new Map<string, Sent>();
   for (const { marks, at } of calls)
     for (const { uid, id, settled } of marks) {
@@ -54,7 +61,6 @@ export async function markAllSent(session: Session, calls: readonly MarkSentCall
         known.settled = settled;
       }
     }
-  const owners = await ownersOf(session, [...sent.values()]);
   const personal = [...sent.values()].filter(({ id, uid }) => owners.get(id) === uid);
   for (const { at, settled, ids } of alike(personal))
     for (const some of chunksOf(ids.sort(), IDS))
@@ -79,12 +85,16 @@ export async function markAllSent(session: Session, calls: readonly MarkSentCall
   return calls.map(() => null);
 }
 
-export function ackAll(session: Session, calls: readonly SettleArgs[]): Promise<number[]> {
-  return settleAll(session, 'ack', calls);
+export function ackAll(session: Session, calls: readonly SettleArgs[], owners: Owners): Promise<number[]> {
+  return settleAll(session, 'ack', calls, owners);
 }
 
-export function readAllOfIds(session: Session, calls: readonly SettleArgs[]): Promise<number[]> {
-  return settleAll(session, 'read', calls);
+export function readAllOfIds(
+  session: Session,
+  calls: readonly SettleArgs[],
+  owners: Owners,
+): Promise<number[]> {
+  return settleAll(session, 'read', calls, owners);
 }
 
 export async function readAllOfKinds(session: Session, calls: readonly ReadKindsArgs[]): Promise<number[]> {
@@ -93,14 +103,14 @@ export async function readAllOfKinds(session: Session, calls: readonly ReadKinds
   return changed;
 }
 
-async function readKinds(session: Session, { uid, kinds, at, now }: ReadKindsArgs): Promise<number> {
-  const personal = PERSONAL_KINDS.filter((kind) => kinds.includes(kind));
+async function readKinds(session: Session, call: ReadKindsArgs): Promise<number> {
+  const { uid, kinds, at, now } = call;
   let changed = 0;
-  if (personal.length > 0)
+  for (const some of chunksOf(await findUnread(session, call), IDS))
     changed += await session.run(
       written(sql`
-        UPDATE spush_message FORCE INDEX (spush_message_state) SET ${READ_SETS(at)}
-        WHERE state IN (${OPEN}, ${SETTLED}) AND uid = ${uid} AND kind IN (${sql.join(personal)}) AND expires_at > ${now}`),
+        UPDATE spush_message FORCE INDEX (PRIMARY) SET ${READ_SETS(at)}
+        WHERE id IN (${idList(some)}) AND state IN (${OPEN}, ${SETTLED}) AND expires_at > ${now}`),
     );
   if (!kinds.includes(KIND_NUMBER.systemNotice)) return changed;
   const rows = await session.rows<{ id: MessageId }>(
@@ -110,8 +120,22 @@ async function readKinds(session: Session, { uid, kinds, at, now }: ReadKindsArg
       WHERE m.state = ${OPEN} AND m.uid = ${EVERYBODY} AND m.kind = ${KIND_NUMBER.systemNotice} AND m.expires_at > ${now}
         AND r.read_at IS NULL`),
   );
-  const [notices = 0] = await settleAll(session, 'read', [{ uid, ids: rows.map(({ id }) => id), at }]);
+  const ids = rows.map(({ id }) => id);
+  const owners = new Map(ids.map((id) => [id, EVERYBODY]));
+  const [notices = 0] = await settleAll(session, 'read', [{ uid, ids, at }], owners);
   return changed + notices;
+}
+
+/** The personal ones that reading all of these kinds is about, ids rising; found without locks. */
+export async function findUnread(session: Session, { uid, kinds, now }: ReadKindsArgs): Promise<MessageId[]> {
+  const personal = PERSONAL_KINDS.filter((kind) => kinds.includes(kind));
+  if (personal.length === 0) return [];
+  const rows = await session.rows<{ id: MessageId }>(
+    written(sql`
+      SELECT id FROM spush_message FORCE INDEX (spush_message_state)
+      WHERE state IN (${OPEN}, ${SETTLED}) AND uid = ${uid} AND kind IN (${sql.join(personal)}) AND expires_at > ${now}`),
+  );
+  return rows.map(({ id }) => id).sort();
 }
 
 interface ReleaseCall {
@@ -142,7 +166,12 @@ interface Wanted {
 }
 
 /** Of several calls for the same message and user the first one changes it. */
-async function settleAll(session: Session, step: Step, calls: readonly SettleArgs[]): Promise<number[]> {
+async function settleAll(
+  session: Session,
+  step: Step,
+  calls: readonly SettleArgs[],
+  owners: Owners,
+): Promise<number[]> {
   const wanted = new Map<string, Wanted>();
   // Ids that are none match nothing.
   for (const [call, { uid, ids, at }] of calls.entries())
@@ -150,7 +179,6 @@ async function settleAll(session: Session, step: Step, calls: readonly SettleArg
       if (isMessageId(id) && !wanted.has(pairKey(id, uid)))
         wanted.set(pairKey(id, uid), { uid, id, at, call });
   const all = [...wanted.values()];
-  const owners = await ownersOf(session, all);
   const personal = all.filter(({ id, uid }) => owners.get(id) === uid);
   const notices = all.filter(({ id }) => owners.get(id) === EVERYBODY);
   const changed = [
@@ -233,12 +261,9 @@ async function setReceipts(
 }
 
 /** Whose each message is; that never changes, so no lock is needed. Unknown ids are absent. */
-async function ownersOf(
-  session: Session,
-  wanted: readonly { readonly id: MessageId }[],
-): Promise<Map<MessageId, number>> {
+export async function ownersOf(session: Session, ids: readonly MessageId[]): Promise<Owners> {
   const owners = new Map<MessageId, number>();
-  for (const some of chunksOf([...new Set(wanted.map(({ id }) => id))].filter(isMessageId), IDS)) {
+  for (const some of chunksOf([...new Set(ids)].filter(isMessageId), IDS)) {
     const rows = await session.rows<{ id: MessageId; uid: string }>(
       written(sql`SELECT id, uid FROM spush_message FORCE INDEX (PRIMARY) WHERE id IN (${idList(some)})`),
     );
@@ -275,16 +300,6 @@ function alike(
     if (first === undefined) return [];
     return [{ at: first.at, settled: first.settled === true, ids: group.map(({ id }) => id) }];
   });
-}
-
-function groupBy<T, K>(list: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const one of list) {
-    const group = groups.get(keyOf(one));
-    if (group === undefined) groups.set(keyOf(one), [one]);
-    else group.push(one);
-  }
-  return groups;
 }
 
 /** One user of many messages or many users of one: neighbours of one message become one range each. */

@@ -3,18 +3,12 @@
  * first does it, the others find it done. A schema newer than the program is refused and left as it is.
  */
 import { sql } from 'kysely';
-import type { Session } from './connections.js';
 import { MIGRATIONS } from './migrations/all-migrations.js';
 import type { Migration } from './migrations/migration.js';
-import {
-  MYSQL,
-  type MysqlPlace,
-  migrationLocked,
-  schemaNewer,
-  schemaOlder,
-  serverCode,
-} from './mysql-faults.js';
+import { type MysqlPlace, migrationLocked, schemaNewer, schemaOlder } from './mysql-faults.js';
+import { MYSQL, serverCode } from './server-errors.js';
 import { withServerLock } from './server-lock.js';
+import type { Session } from './session.js';
 import { build, written } from './statements.js';
 
 export interface MigrateOptions {

@@ -1,9 +1,8 @@
 /**
  * Every error text of the MySQL store: which server, what is wrong with it, what to do. Never the password.
- *
- * Also what may be done about an error: run the transaction again, throw the connection away, or neither.
  */
 import { errorText, isSpushError, SpushError } from '../../../shared/base/errors.js';
+import { driverCode, isTimedOut, MYSQL, serverCode, takesNoWrites } from './server-errors.js';
 
 /** Where the store is, without the password. */
 export interface MysqlPlace {
@@ -11,77 +10,6 @@ export interface MysqlPlace {
   readonly port: number;
   readonly user: string;
   readonly database: string;
-}
-
-/** Numbers of server errors, https://mariadb.com/kb/en/mariadb-error-codes/ */
-export const MYSQL = {
-  TOO_MANY_CONNECTIONS: 1040,
-  DATABASE_DENIED: 1044,
-  ACCESS_DENIED: 1045,
-  NO_DATABASE: 1049,
-  SHUTTING_DOWN: 1053,
-  DUPLICATE: 1062,
-  DISK_FULL: 1021,
-  TABLE_FULL: 1114,
-  COMMAND_DENIED: 1142,
-  NO_TABLE: 1146,
-  PACKET_TOO_LARGE: 1153,
-  OUT_OF_RANGE: 1264,
-  WRONG_VALUE: 1366,
-  TOO_LONG: 1406,
-  LOCK_WAIT: 1205,
-  DEADLOCK: 1213,
-  QUERY_INTERRUPTED: 1317,
-  READ_ONLY: 1290,
-  CONNECTION_KILLED: 1927,
-} as const;
-
-/** What the driver says when a statement's or a connection's time is over. */
-const TIMED_OUT: ReadonlySet<string> = new Set(['PROTOCOL_SEQUENCE_TIMEOUT', 'ETIMEDOUT']);
-
-/** The number of an error that the server answered, or null: then the connection is in doubt. */
-export function serverCode(error: unknown): number | null {
-  return error instanceof Error && 'errno' in error && 'sqlState' in error && typeof error.errno === 'number'
-    ? error.errno
-    : null;
-}
-
-/** Errors of the driver that have no code still say when they end the connection. */
-function driverCode(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return 'fatal' in error && error.fatal === true ? 'CONNECTION_CLOSED' : '';
-}
-
-/** The server took back the transaction (or only the statement, then we do): as if it had not been tried. */
-export function isContention(error: unknown): boolean {
-  const code = serverCode(error);
-  return code === MYSQL.DEADLOCK || code === MYSQL.LOCK_WAIT;
-}
-
-/** Which unique key was met, by its name; null when none was. MySQL 8 writes `table.key`, others `key`. */
-export function duplicateKey(error: unknown): string | null {
-  if (serverCode(error) !== MYSQL.DUPLICATE) return null;
-  return /for key '(?:[^'.]*\.)?([^'.]+)'$/.exec(errorText(error))?.[1] ?? '';
-}
-
-/** After these the connection must not be used again. */
-export function spoilsConnection(error: unknown): boolean {
-  const code = serverCode(error);
-  if (code === null) return !isSpushError(error) || error.cause !== undefined;
-  return (
-    code === MYSQL.SHUTTING_DOWN ||
-    code === MYSQL.CONNECTION_KILLED ||
-    code === MYSQL.PACKET_TOO_LARGE ||
-    code === MYSQL.READ_ONLY
-  );
-}
-
-/** The connection is gone, so the server takes back what was not committed; a new one may do better at once. */
-export function isConnectionLost(error: unknown): boolean {
-  const code = serverCode(error);
-  if (code !== null) return code === MYSQL.SHUTTING_DOWN || code === MYSQL.CONNECTION_KILLED;
-  return !isSpushError(error) && driverCode(error) !== '' && !TIMED_OUT.has(driverCode(error));
 }
 
 function whereIs({ host, port, user, database }: MysqlPlace): string {
@@ -130,6 +58,51 @@ export const storeFull = (place: MysqlPlace, calls: number, bytes: number): Spus
     `the store, ${whereIs(place)}, has ${calls} calls of ${bytes} bytes waiting; try again in a few seconds`,
   );
 
+/** A connection of this server is not used: it only reads. */
+export const readsOnly = (
+  place: MysqlPlace,
+  { name, value, advice }: { readonly name: string; readonly value: string; readonly advice: string },
+): SpushError =>
+  storeUnavailable(
+    place,
+    `takes no changes: ${name} is ${value}. ${advice}; spush goes on by itself`,
+    new Unfit(`${name} is ${value}`),
+  );
+
+/** Behind a fault of a connection that was asked before its use, and is not used. */
+class Unfit extends Error {}
+
+/** The connection was asked before its use, and its answer was not what the store needs. */
+export function isUnfit(error: unknown): error is SpushError {
+  return isSpushError(error) && error.cause instanceof Unfit;
+}
+
+/** A connection is not used: what spush sets for its session did not come to stand. */
+export const settingWrong = (
+  place: MysqlPlace,
+  {
+    name,
+    value,
+    wanted,
+    advice,
+  }: { readonly name: string; readonly value: string; readonly wanted: string; readonly advice: string },
+): SpushError =>
+  storeUnavailable(
+    place,
+    `has ${name} = '${value}' in a session for which spush needs '${wanted}'. ${advice}`,
+    new Unfit(`${name} is ${value}`),
+  );
+
+/** @param what was found wrong of a table, and what to do */
+export const tableWrong = (place: MysqlPlace, what: string): SpushError => storeUnavailable(place, what);
+
+export const rightsMissing = (place: MysqlPlace, rights: readonly string[], table: string): SpushError =>
+  storeUnavailable(
+    place,
+    `does not let this user ${rights.join(', ')} in ${table}. GRANT this user SELECT, INSERT, UPDATE, DELETE, CREATE, ` +
+      'ALTER and INDEX on the database',
+  );
+
 export const schemaNewer = (place: MysqlPlace, found: number, known: number): SpushError =>
   new SpushError(
     'STORE_SCHEMA_NEWER',
@@ -149,9 +122,9 @@ export const migrationLocked = (place: MysqlPlace, waitedSeconds: number): Spush
     `is being brought up to date by another process for more than ${waitedSeconds} s. Wait for it, then start again`,
   );
 
-/** Nothing was heard of the server: what waits for it will fare no better. */
+/** Nothing was heard of the server, or it takes no changes at all: what waits for it will fare no better. */
 export function isUnreachable(fault: SpushError): boolean {
-  return fault.cause !== undefined && serverCode(fault.cause) === null;
+  return fault.cause !== undefined && (serverCode(fault.cause) === null || takesNoWrites(fault.cause));
 }
 
 const OF_ONE_CALL: ReadonlySet<number> = new Set([
@@ -172,6 +145,12 @@ export function isAway(fault: SpushError): boolean {
   return fault.code === 'STORE_UNAVAILABLE' && !isOfOneCall(fault);
 }
 
+const GRANT = 'GRANT this user SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER and INDEX on the database';
+const TOO_SLOW =
+  'It took longer than queryMs in db.ts allows: the server is slow, or waits for the locks of others (SHOW PROCESSLIST)';
+const FREE_ROOM = 'Free room on the disk of the server';
+const PRIMARY = 'The server takes no changes: point db.ts to the primary; spush goes on by itself';
+
 /** What to do, by the server's error number. */
 const ADVICE: Readonly<Record<number, string>> = {
   [MYSQL.TOO_MANY_CONNECTIONS]: 'Raise max_connections of the server or lower poolSize in db.ts',
@@ -179,13 +158,20 @@ const ADVICE: Readonly<Record<number, string>> = {
   [MYSQL.ACCESS_DENIED]:
     'Check user in db.ts and the password in SPUSH_DB_PASSWORD, and from which addresses the user may come',
   [MYSQL.NO_DATABASE]: 'CREATE DATABASE with this name, or correct database in db.ts',
-  [MYSQL.DISK_FULL]: 'Free room on the disk of the server',
-  [MYSQL.TABLE_FULL]: 'Free room on the disk of the server',
-  [MYSQL.COMMAND_DENIED]:
-    'GRANT this user SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER and INDEX on the database',
+  [MYSQL.KEY_TOO_LONG]: 'The tables need an innodb_page_size of 16k or more',
+  [MYSQL.DISK_FULL]: FREE_ROOM,
+  [MYSQL.TABLE_FULL]: FREE_ROOM,
+  [MYSQL.COMMAND_DENIED]: GRANT,
+  [MYSQL.COLUMN_DENIED]: GRANT,
   [MYSQL.NO_TABLE]: 'Start spush anew: a start makes the tables',
   [MYSQL.PACKET_TOO_LARGE]: 'Raise max_allowed_packet of the server',
-  [MYSQL.READ_ONLY]: 'The server takes no changes: point db.ts to the primary',
+  [MYSQL.CONNECTION_ABORTED]:
+    "If init_connect failed: correct it, or SET GLOBAL init_connect = '' on the server",
+  [MYSQL.OPTION_PREVENTS]: 'Change that option of the server',
+  [MYSQL.STATEMENT_TIME]: TOO_SLOW,
+  [MYSQL.SELECT_TIME]: TOO_SLOW,
+  [MYSQL.BINLOG_STATEMENT]:
+    "SET GLOBAL binlog_format = 'MIXED' (or 'ROW') on the server, and in its configuration",
 };
 
 const UNREACHABLE =
@@ -197,12 +183,12 @@ export function faultOf(place: MysqlPlace, error: unknown): SpushError {
   const code = serverCode(error);
   const text = errorText(error);
   if (code !== null) {
-    const advice = ADVICE[code] ?? 'Look at the error log of the server';
+    const advice = takesNoWrites(error) ? PRIMARY : (ADVICE[code] ?? 'Look at the error log of the server');
     return storeUnavailable(place, `failed: ${text} (error ${code}). ${advice}`, error);
   }
   const driver = driverCode(error);
   if (driver === '') return new SpushError('INTERNAL', `the store failed: ${text}`, { cause: error });
-  if (TIMED_OUT.has(driver))
+  if (isTimedOut(error))
     return storeUnavailable(place, `does not answer (${driver}: ${text}). ${UNREACHABLE}`, error);
   return storeUnavailable(place, `cannot be reached (${driver}: ${text}). ${UNREACHABLE}`, error);
 }

@@ -20,19 +20,22 @@ import type {
 } from '../../../shared/domain/message.js';
 import { isMessageId, type MessageId, type MessageIdSource } from '../../../shared/domain/message-id.js';
 import type { Log } from '../../log/log.js';
+import { seldomLog } from '../../log/seldom-log.js';
 import { assertLimit, assertTime, assertUser, kindNumbers, pendingArgs } from '../call-arguments.js';
 import { weightOf, weightOfRows } from '../call-weight.js';
 import { KIND_NUMBER } from '../kind-number.js';
 import type { Accepted, ListedItem, ListQuery, PendingQuery, SentMark } from '../message-store.js';
 import type { AcceptAttempt, SpillTarget, TakeIn, TakenIn } from '../spill/spill-target.js';
-import { Connections, type Session } from './connections.js';
+import { Connections } from './connections.js';
 import { GroupCommit } from './group-commit.js';
 import { listOf, unreadOf } from './inbox.js';
 import { migrate } from './migrate.js';
 import type { Migration } from './migrations/migration.js';
 import { isAway, isOfOneCall, type MysqlPlace, startFault, storeClosed } from './mysql-faults.js';
 import { pendingOf } from './pending.js';
+import { checkSchema } from './schema-check.js';
 import { SeparableIds } from './separable-ids.js';
+import type { Session } from './session.js';
 import { written } from './statements.js';
 import { countPending, pruneExpired, statusOf, writeProbe } from './upkeep.js';
 import { WriteQueue } from './write-queue.js';
@@ -65,29 +68,32 @@ export interface MysqlStoreOptions extends MysqlPlace {
 
 /** Resolves when the store keeps messages; rejects with START_FAILED or STORE_SCHEMA_NEWER, saying what to do. */
 export async function openMysqlStore(options: MysqlStoreOptions): Promise<SpillTarget> {
-  const { host, port, user, database, create = true, log, migrations } = options;
+  const { host, port, user, database, log } = options;
   const place = { host, port, user, database };
-  const connections = new Connections({ ...options, poolSize: Math.max(1, options.poolSize - 1) });
   try {
-    const highest = await connections.useRaw(
-      async (session) => {
-        await migrate(session, {
-          place,
-          create,
-          lockSeconds: MIGRATE_LOCK_SECONDS,
-          ...(migrations ? { migrations } : {}),
-        });
-        return highestId(session);
-      },
-      { queryMs: MIGRATE_QUERY_MS },
-    );
+    const highest = await prepareDatabase(place, options);
     const ids = new SeparableIds(options.ids, options.clock, Math.random);
     ids.raiseTo(highest);
     log.info('store.opened', { host, port, database });
-    return new MysqlStore(connections, ids, options);
+    return new MysqlStore(ids, options);
   } catch (error) {
-    await connections.close();
     throw startFault(place, error);
+  }
+}
+
+/** Over a connection of its own, with time for changing large tables. Answers the highest id that is stored. */
+async function prepareDatabase(place: MysqlPlace, options: MysqlStoreOptions): Promise<bigint> {
+  const { create = true, migrations } = options;
+  const connections = new Connections({ ...options, poolSize: 1, queryMs: MIGRATE_QUERY_MS });
+  try {
+    return await connections.useRaw(async (session) => {
+      const lockSeconds = MIGRATE_LOCK_SECONDS;
+      await migrate(session, { place, create, lockSeconds, ...(migrations ? { migrations } : {}) });
+      await checkSchema(session, place);
+      return highestId(session);
+    });
+  } finally {
+    await connections.close();
   }
 }
 
@@ -107,19 +113,22 @@ class MysqlStore implements SpillTarget {
   readonly #ids: MessageIdSource;
   readonly #clock: Clock;
   readonly #place: MysqlPlace;
+  /** For what could be said of every row. */
+  readonly #log: Pick<Log, 'warn'>;
   /** Names this store among the writers: 63 bits, so that none is negative anywhere. */
   readonly #owner = randomBytes(8).readBigUInt64BE() >> 1n;
   /** Reads under way, for close. */
   readonly #reads = new Set<Promise<unknown>>();
   #closed: Promise<void> | null = null;
 
-  constructor(connections: Connections, ids: SeparableIds, options: MysqlStoreOptions) {
+  constructor(ids: SeparableIds, options: MysqlStoreOptions) {
     const { clock, connectMs, queryMs, log, onGroup } = options;
-    this.#connections = connections;
+    this.#connections = new Connections({ ...options, poolSize: Math.max(1, options.poolSize - 1) });
     this.#changing = new Connections({ ...options, poolSize: 1 });
     this.#ids = ids;
     this.#clock = clock;
-    this.#place = connections.place;
+    this.#log = seldomLog(log, clock);
+    this.#place = this.#connections.place;
     const commit = new GroupCommit({
       connections: this.#changing,
       owner: this.#owner,
@@ -133,7 +142,7 @@ class MysqlStore implements SpillTarget {
     });
     this.#queue = new WriteQueue({
       commit,
-      context: { ids, place: connections.place },
+      context: { ids, place: this.#place },
       log,
       ...(onGroup ? { onGroup } : {}),
     });
@@ -173,7 +182,7 @@ class MysqlStore implements SpillTarget {
 
   async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
     const args = pendingArgs(uids, query, this.#clock.now());
-    return this.#read((session) => pendingOf(session, args));
+    return this.#read((session) => pendingOf(session, args, this.#log));
   }
 
   async markSent(marks: readonly SentMark[], at: number): Promise<void> {
@@ -209,7 +218,7 @@ class MysqlStore implements SpillTarget {
       limit: assertLimit(query.limit),
       now: this.#clock.now(),
     };
-    return this.#read((session) => listOf(session, args));
+    return this.#read((session) => listOf(session, args, this.#log));
   }
 
   async unread(uid: number): Promise<UnreadCounts> {

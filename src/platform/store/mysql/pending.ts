@@ -7,11 +7,12 @@
  */
 import { sql } from 'kysely';
 import type { MessageItem } from '../../../shared/domain/message.js';
+import type { Log } from '../../log/log.js';
 import type { PendingArgs } from '../call-arguments.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
-import { OPEN, SETTLED } from './accept.js';
-import type { Session } from './connections.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
+import { OPEN, SETTLED } from './message-rows.js';
+import type { Session } from './session.js';
 import { chunksOf, written } from './statements.js';
 
 /** Ranges in one statement. */
@@ -21,7 +22,11 @@ const PAIRS = 4_000;
 /** Of these, so many notices at most. */
 const NOTICES = 100;
 
-export async function pendingOf(session: Session, args: PendingArgs): Promise<Map<number, MessageItem[]>> {
+export async function pendingOf(
+  session: Session,
+  args: PendingArgs,
+  log: Pick<Log, 'warn'>,
+): Promise<Map<number, MessageItem[]>> {
   const { uids, kinds, limit } = args;
   const found = new Map<number, ItemRow[]>(uids.map((uid) => [uid, []]));
   const releases = await releasesOf(session);
@@ -30,7 +35,7 @@ export async function pendingOf(session: Session, args: PendingArgs): Promise<Ma
   // Ids have 19 digits each, so they sort as text.
   for (const [uid, rows] of found)
     found.set(uid, rows.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit));
-  const texts = await textsOf(session, [...found.values()].flat());
+  const texts = await textsOf(session, [...found.values()].flat(), log);
   const items = new Map<number, MessageItem[]>();
   for (const [uid, rows] of found) {
     const some = rows.flatMap((row) => itemOf(row, texts) ?? []);

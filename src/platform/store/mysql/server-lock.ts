@@ -1,8 +1,8 @@
 /** A lock of the server that one process of all nodes holds; it goes with its connection, so nobody who died keeps it. */
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import type { Session } from './connections.js';
-import { spoilsConnection } from './mysql-faults.js';
+import { spoilsConnection } from './server-errors.js';
+import type { Session } from './session.js';
 import { written } from './statements.js';
 
 export interface ServerLock {

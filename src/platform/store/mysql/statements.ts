@@ -2,7 +2,8 @@
  * The tables as types, and the builder of statements. kysely only writes SQL here: connections, deadlines and retries are ours,
  * because a caller must never hang on a server that fell silent (connections.ts).
  *
- * `Rows` are what a SELECT yields: the driver gives every BIGINT as text, since ids do not fit a number.
+ * `Rows` are what a SELECT yields: the driver gives every BIGINT as text, since ids do not fit a number. What is sent instead
+ * of a `?` is written by literals.ts.
  */
 import {
   DummyDriver,
@@ -13,7 +14,10 @@ import {
   type RawBuilder,
 } from 'kysely';
 
-/** A statement ready to be sent. Arrays among the values become lists: `IN (?)`, and `VALUES ?` for lists of rows. */
+/** A value of a statement. */
+export type Scalar = number | bigint | string | null;
+
+/** A statement and its values, one for each `?`. A list of rows stands for `VALUES ?`. */
 export interface Statement {
   readonly sql: string;
   readonly parameters: readonly unknown[];
@@ -67,4 +71,15 @@ export function written(statement: RawBuilder<unknown>): Statement {
 
 export function* chunksOf<T>(list: readonly T[], size: number): Generator<readonly T[]> {
   for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size);
+}
+
+export function groupBy<T, K>(list: readonly T[], keyOf: (one: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const one of list) {
+    const key = keyOf(one);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
+  }
+  return groups;
 }

@@ -18,17 +18,15 @@ import {
   countReleases,
   findDoubles,
   insertBodies,
-  mapKey,
   type NewBody,
-  OPEN,
   packets,
-  READ,
   ROW_BYTES,
-  SETTLED,
 } from './accept.js';
-import type { Session } from './connections.js';
-import { ackAll, markAllSent, readAllOfIds } from './marks.js';
-import { chunksOf, written } from './statements.js';
+import { ackAll, markAllSent, ownersOf, readAllOfIds } from './marks.js';
+import { mapKey, OPEN, READ, SETTLED } from './message-rows.js';
+import { ofKey, rising, settleOlder } from './older.js';
+import type { Session } from './session.js';
+import { chunksOf, groupBy, written } from './statements.js';
 
 /** Ids and keys in one statement. */
 const IDS = 250;
@@ -191,8 +189,8 @@ function stateOf({ readAt, open }: SpilledMessage): number {
 }
 
 /**
- * An older message of the same key that is still open is replaced, as it would have been; and so is a spilled one
- * when a newer one is there already. The newer ones are locked, so whoever stores one at this moment comes before or after.
+ * An older message of the same key that is still open is replaced, as it would have been; and so is a spilled one when a
+ * newer one is there already. The keys are locked, so whoever stores one at this moment comes before or after.
  */
 async function settleCollapsed(
   session: Session,
@@ -200,40 +198,29 @@ async function settleCollapsed(
   now: number,
 ): Promise<Set<MessageId>> {
   const replaced = new Set<MessageId>();
-  const groups = new Map<string, SpilledMessage[]>();
-  for (const message of fresh) {
-    if (message.collapseKey === null) continue;
-    const key = mapKey(message.kind, EVERYBODY, message.collapseKey);
-    groups.set(key, [...(groups.get(key) ?? []), message]);
-  }
-  for (const group of groups.values())
+  const older: bigint[] = [];
+  const keyed = fresh.flatMap(({ id, uid, kind, open, collapseKey: key }) =>
+    key === null ? [] : [{ id, uid, kind, open, key }],
+  );
+  for (const group of groupBy(keyed, ({ kind, key }) => mapKey(kind, EVERYBODY, key)).values())
     for (const some of chunksOf(group, IDS)) {
-      const [first] = some;
-      if (first === undefined) continue;
-      const ofKey = sql`collapse_key = ${first.collapseKey} AND uid IN (${sql.join(some.map(({ uid }) => uid))})
-        AND kind = ${first.kind}`;
-      const older = some.map(({ uid, id }) => sql`(uid = ${uid} AND id < ${BigInt(id)})`);
-      await session.run(
+      const below = some.map(({ uid, id }) => sql`(uid = ${uid} AND id < ${BigInt(id)})`);
+      const before = await session.rows<{ id: MessageId }>(
         written(sql`
-          UPDATE spush_message FORCE INDEX (spush_message_collapse)
-          SET state = ${SETTLED}, expires_at = LEAST(expires_at, ${now})
-          WHERE ${ofKey} AND state = ${OPEN} AND (${sql.join(older, sql` OR `)})`),
+          SELECT id FROM spush_message FORCE INDEX (spush_message_collapse)
+          WHERE ${ofKey(some)} AND state = ${OPEN} AND (${sql.join(below, sql` OR `)})`),
       );
-      const newer = some.map(({ uid, id }) => sql`(uid = ${uid} AND id > ${BigInt(id)})`);
-      const rows = await session.rows<{ id: MessageId; uid: string }>(
+      older.push(...before.map(({ id }) => BigInt(id)));
+      const above = some.map(({ uid, id }) => sql`(uid = ${uid} AND id > ${BigInt(id)})`);
+      const newer = await session.rows<{ id: MessageId; uid: string }>(
         written(sql`
           SELECT id, uid FROM spush_message FORCE INDEX (spush_message_collapse)
-          WHERE ${ofKey} AND (${sql.join(newer, sql` OR `)}) LOCK IN SHARE MODE`),
+          WHERE ${ofKey(some)} AND (${sql.join(above, sql` OR `)})`),
       );
       for (const { uid, id, open } of some)
-        if (open && rows.some((row) => Number(row.uid) === uid && row.id > id)) replaced.add(id);
+        if (open && newer.some((row) => Number(row.uid) === uid && row.id > id)) replaced.add(id);
     }
-  for (const some of chunksOf([...replaced], IDS))
-    await session.run(
-      written(sql`
-        UPDATE spush_message FORCE INDEX (PRIMARY) SET state = ${SETTLED}, expires_at = LEAST(expires_at, ${now})
-        WHERE id IN (${sql.join(some.map((id) => BigInt(id)))}) AND state = ${OPEN}`),
-    );
+  await settleOlder(session, rising([...older, ...[...replaced].map(BigInt)]), now);
   return replaced;
 }
 
@@ -269,7 +256,11 @@ async function apply(session: Session, marks: readonly SpilledReceipt[]): Promis
     marks: [{ uid, id, settled: !open && ackedAt === null }],
     at: sentAt,
   }));
-  await markAllSent(session, calls);
+  const owners = await ownersOf(
+    session,
+    marks.map(({ id }) => id),
+  );
+  await markAllSent(session, calls, owners);
   const settled = (at: (mark: SpilledReceipt) => number | null) =>
     marks.flatMap((mark) => {
       const moment = at(mark);
@@ -278,9 +269,11 @@ async function apply(session: Session, marks: readonly SpilledReceipt[]): Promis
   await ackAll(
     session,
     settled(({ ackedAt }) => ackedAt),
+    owners,
   );
   await readAllOfIds(
     session,
     settled(({ readAt }) => readAt),
+    owners,
   );
 }

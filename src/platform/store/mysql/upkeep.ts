@@ -3,12 +3,12 @@ import { sql } from 'kysely';
 import type { MessageState, MessageStatus } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, kindOf } from '../kind-number.js';
-import { OPEN } from './accept.js';
-import type { Session } from './connections.js';
-import { PROBES } from './group-commit.js';
-import { isContention, spoilsConnection } from './mysql-faults.js';
+import { OPEN } from './message-rows.js';
+import { isContention, spoilsConnection } from './server-errors.js';
 import { withServerLock } from './server-lock.js';
+import type { Session } from './session.js';
 import { build, chunksOf, written } from './statements.js';
+import { PROBES } from './writer-rows.js';
 
 /** Rows deleted by one transaction: short enough that nobody waits for its locks. */
 const DELETE_ROWS = 500;

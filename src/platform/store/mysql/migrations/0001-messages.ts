@@ -10,6 +10,7 @@
  * - `spush_released` counts the runs of each kind's job.
  * - `spush_writer` has a row for each part of a living process: the number of its last group of changes, written by the
  *   group itself, so that after a connection lost during COMMIT the row tells whether it was kept (see group-commit.ts).
+ *   Other rows of it are only ever locked (see writer-rows.ts).
  *
  * Rows are clustered by id, so new ones go to the end. `spush_message_state` finds what is pending of a user and answers what is
  * unread and listed without the rows; the state comes first, so that what is of interest lies apart from what is over. MySQL has no partial
