@@ -16,6 +16,7 @@ import type { SystemConfig } from '../platform/config/config-schema.js';
 import { packageVersion } from '../platform/config/package-version.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import type { Log } from '../platform/log/log.js';
+import { seldomLog } from '../platform/log/seldom-log.js';
 import { openLoopDelay } from '../platform/metrics/loop-delay.js';
 import { measuredStore } from '../platform/metrics/measured-store.js';
 import { Metrics } from '../platform/metrics/metrics.js';
@@ -157,6 +158,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     budgetKey,
     retryAfter,
   });
+  const seldom = seldomLog(log, clock);
   const trusted = latestAddressList(() => system().TrustedProxies);
   const handshakes = new HandshakeMeter(clock, Math.random);
   const gateway = new Gateway({
@@ -168,6 +170,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     stats,
     clock,
     log,
+    seldom,
     sessions,
     links,
     visitors,
