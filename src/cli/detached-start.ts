@@ -5,8 +5,9 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { execa } from 'execa';
-import { identityOf } from '../platform/instance/process-identity.js';
+import { factsOf, identityIn } from '../platform/instance/process-identity.js';
 import type { MasterInfo } from '../platform/instance/run-master.js';
+import type { KnownProcess } from '../platform/instance/signal-process.js';
 import { startReportSchema } from '../platform/instance/start-report.js';
 import { errorText, isErrorCode, SpushError } from '../shared/base/errors.js';
 import { killTree, waitGone } from './process-tree.js';
@@ -49,6 +50,8 @@ export async function startDetached(options: DetachedStartOptions): Promise<Mast
       cleanup: false,
       buffer: false,
     });
+    // Not collected before its end is heard of, so the number is its own.
+    const started = child.pid === undefined ? null : knownProcess(child.pid);
     const outcome = await firstOf(child, options.deadlineMs);
     switch (outcome.kind) {
       case 'ready':
@@ -56,7 +59,7 @@ export async function startDetached(options: DetachedStartOptions): Promise<Mast
         child.unref();
         return outcome.info;
       case 'failed':
-        await endTree(child.pid, EXIT_MS);
+        await endTree(started, EXIT_MS);
         throw outcome.error;
       case 'ended':
         throw new SpushError(
@@ -64,7 +67,7 @@ export async function startDetached(options: DetachedStartOptions): Promise<Mast
           `the master ${outcome.how} before it was ready; ${await lastWords(log, options.logFile, logStart)}`,
         );
       case 'late':
-        await endTree(child.pid, 0);
+        await endTree(started, 0);
         throw new SpushError(
           'START_FAILED',
           `the master was not ready in ${options.deadlineMs} ms and was ended; ${await lastWords(log, options.logFile, logStart)}`,
@@ -109,12 +112,15 @@ function reported({ code, message }: { code: string; message: string }): SpushEr
 }
 
 /** Gives it time to go by itself, then makes sure. */
-async function endTree(pid: number | undefined, graceMs: number): Promise<void> {
-  const identity = pid === undefined ? null : await identityOf(pid);
-  if (identity === null) return;
-  const tree = [{ identity, title: 'master' }];
-  if (graceMs > 0 && (await waitGone(tree, { deadlineMs: graceMs })).length === 0) return;
-  await killTree(identity, { deadlineMs: EXIT_MS });
+async function endTree(started: KnownProcess | null, graceMs: number): Promise<void> {
+  if (started === null) return;
+  if (graceMs > 0 && (await waitGone([started], { deadlineMs: graceMs })).length === 0) return;
+  await killTree(started, { deadlineMs: EXIT_MS });
+}
+
+function knownProcess(pid: number): KnownProcess | null {
+  const facts = factsOf(pid);
+  return facts === null ? null : { identity: identityIn(facts), uid: facts.uid, title: null };
 }
 
 async function openLogFile(file: string): Promise<FileHandle> {

@@ -4,6 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { locatePaths } from '../platform/config/config-paths.js';
 import type { Paths } from '../platform/config/config-schema.js';
 import { readInstance } from '../platform/instance/instance-file.js';
@@ -23,6 +24,9 @@ export function targetOf({ cwd, env }: CliContext, options: GivenOptions): Maste
   const mode = modeOf(options);
   return { mode, paths: locatePaths({ cwd, env, mode }) };
 }
+
+/** A master that runs and whose socket was removed makes it again within seconds. */
+const TRY_EVERY_MS = 200;
 
 /** A short question about the running server. */
 export function askMaster<C extends ControlCommandName>(
@@ -54,12 +58,19 @@ export async function callMaster<C extends ControlCommandName>(
   args: ControlArgsIn<C>,
   options: ControlCallOptions,
 ): Promise<ControlData<C>> {
-  try {
-    return await callControl({ mode, socket: paths.socket }, command, args, options);
-  } catch (error) {
-    if (isSpushError(error, 'NOT_RUNNING')) throw await explainSilence({ mode, paths }, error);
-    if (isSpushError(error, 'CONTROL_NO_ANSWER')) throw await explainSuspended(paths, error);
-    throw error;
+  const end = performance.now() + options.deadlineMs;
+  for (;;) {
+    try {
+      return await callControl({ mode, socket: paths.socket }, command, args, options);
+    } catch (error) {
+      if (isSpushError(error, 'CONTROL_NO_ANSWER')) throw await explainSuspended(paths, error);
+      if (!isSpushError(error, 'NOT_RUNNING')) throw error;
+      // Nothing was said to anybody yet, so it can be said again.
+      const explained = await explainSilence({ mode, paths }, error);
+      const isThere = isSpushError(explained, 'CONTROL_NO_ANSWER');
+      if (!isThere || performance.now() + TRY_EVERY_MS >= end) throw explained;
+      await delay(TRY_EVERY_MS);
+    }
   }
 }
 
@@ -78,7 +89,7 @@ async function explainSilence(target: MasterTarget, error: SpushError): Promise<
     case 'running':
       return new SpushError(
         'CONTROL_NO_ANSWER',
-        `mode ${mode} runs as pid ${instance.pid}, but nobody answers at its control socket ${paths.socket}`,
+        `mode ${mode} runs as pid ${instance.pid}, but nobody answers at its control socket ${paths.socket}: it makes it again within seconds where it can; "spush server stop" ends it also without`,
         { cause: error },
       );
     case 'stale':
@@ -86,7 +97,13 @@ async function explainSilence(target: MasterTarget, error: SpushError): Promise<
         target,
         `its master, pid ${instance.pid}, has ended without cleaning up (${paths.pidFile})`,
       );
-    case 'unreadable':
+    case 'broken':
+      return notRunning(
+        target,
+        `there is no control socket at ${paths.socket}, and its files say nothing (${instance.reason})`,
+      );
+    case 'elsewhere':
+    case 'denied':
     case 'none':
       return notRunning(target, `there is no control socket at ${paths.socket}`);
   }
@@ -106,12 +123,17 @@ export async function isSuspended(pid: number): Promise<boolean> {
   return (await readProcessStat(pid))?.state === 'T';
 }
 
-async function runningModes({ temp }: Paths): Promise<string[]> {
+async function runningModes({ temp, home }: Paths): Promise<string[]> {
   const modes: string[] = [];
   for (const name of await listFolder(temp)) {
     if (!name.endsWith('.pid')) continue;
-    const instance = await readInstance({ pidFile: join(temp, name) });
-    if (instance.state === 'running') modes.push(basename(name, '.pid'));
+    const mode = basename(name, '.pid');
+    const instance = await readInstance({
+      home,
+      pidFile: join(temp, name),
+      socket: join(temp, `${mode}.sock`),
+    });
+    if (instance.state === 'running') modes.push(mode);
   }
   return modes;
 }
@@ -122,7 +144,7 @@ async function listFolder(folder: string): Promise<string[]> {
     return await readdir(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EACCES') return [];
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return [];
     throw error;
   }
 }

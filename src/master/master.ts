@@ -2,7 +2,7 @@
  * The master: supervises the children, relays between them, answers the control socket. It opens no database, no Redis, no
  * HTTP and no WebSocket: it must be the last to fall.
  *
- * A start takes, in this order, the folders, the ownership of the mode, the control socket, the children; an end (or a
+ * A start takes, in this order, the folders, the claim on the mode, its files, the control socket, the children; an end (or a
  * start that failed) gives them back in the reverse order.
  */
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,8 @@ import { systemClock } from '../platform/clock/system-clock.js';
 import { makeFolders } from '../platform/config/config-paths.js';
 import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
-import { removeInstance, writeInstance } from '../platform/instance/instance-file.js';
+import { alreadyRunning, removeInstance, writeInstance } from '../platform/instance/instance-file.js';
+import { claimMode } from '../platform/instance/mode-claim.js';
 import type { RunMasterOptions } from '../platform/instance/run-master.js';
 import { type OpenLog, openLog } from '../platform/log/log.js';
 import type { Notifier, Vitals } from '../platform/notify/notifier.js';
@@ -63,11 +64,20 @@ export async function runMaster(options: RunMasterOptions, parts: MasterParts = 
   });
   const notifier = createNotifier(parts.serviceManager ?? null, log);
   await makeFolders(config.paths);
-  await writeInstance(config.paths);
+  const { paths, mode } = config;
+  const claim = await claimMode({ home: paths.home, mode });
+  if (claim.state === 'taken') throw alreadyRunning(paths, claim.by.identity.pid);
+  if (claim.state === 'none') log.warn('instance.notClaimed', { reason: claim.reason });
   try {
-    return await runNode(options, { log, program: parts.program ?? MAIN, notifier });
+    const { setAside } = await writeInstance(paths, { now: systemClock.now() });
+    for (const text of setAside) log.warn('instance.setAside', { text });
+    try {
+      return await runNode(options, { log, program: parts.program ?? MAIN, notifier });
+    } finally {
+      await removeInstance(paths);
+    }
   } finally {
-    await removeInstance(config.paths);
+    if (claim.state === 'ours') claim.release();
   }
 }
 
