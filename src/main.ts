@@ -1,6 +1,7 @@
 /**
  * Every spush process starts here: role → assemble → run → exit code. A word that only spush itself gives says the role:
- * `child ROLE` for a process of the master, `master` for a master in the background; everything else is the command line.
+ * `child ROLE` for a process of the master, `master` for a master in the background (what it is started with is told over
+ * the channel); everything else is the command line.
  * Roles are loaded one by one: no process reads the code of another.
  */
 import { Console } from 'node:console';
@@ -13,7 +14,7 @@ import { loadConfig } from './platform/config/load-config.js';
 import { packageVersion } from './platform/config/package-version.js';
 import { readServiceManager } from './platform/config/service-manager.js';
 import type { RunMasterOptions } from './platform/instance/run-master.js';
-import type { StartReport } from './platform/instance/start-report.js';
+import { type StartReport, startOrderSchema } from './platform/instance/start-report.js';
 import { EXIT, errorText, isSpushError } from './shared/base/errors.js';
 
 const [first, ...rest] = process.argv.slice(2);
@@ -21,7 +22,7 @@ const [first, ...rest] = process.argv.slice(2);
 const spawned = process.send !== undefined;
 
 if (spawned && first === 'child') await runChild(rest[0]);
-else if (spawned && first === 'master') await runInBackground(rest);
+else if (spawned && first === 'master') await runInBackground();
 else await runCommandLine();
 
 async function runChild(role: string | undefined): Promise<void> {
@@ -43,7 +44,7 @@ async function startChild(role: string | undefined): Promise<number> {
 }
 
 /** Reports once to the command that waits, then goes on without it. */
-async function runInBackground(argv: readonly string[]): Promise<void> {
+async function runInBackground(): Promise<void> {
   const report = (message: StartReport) =>
     new Promise<void>((resolve) => {
       if (!process.connected) return resolve();
@@ -56,7 +57,8 @@ async function runInBackground(argv: readonly string[]): Promise<void> {
     if (!ready) process.kill(process.pid, 'SIGTERM');
   });
   try {
-    const loadOptions = readMasterArguments(argv, { cwd: process.cwd(), env: process.env });
+    const order = startOrderSchema.parse(await firstMessage());
+    const loadOptions = readMasterArguments(order.args, { cwd: process.cwd(), env: process.env });
     const { config } = await loadConfig(loadOptions);
     const exitCode = await runMaster({
       config,
@@ -89,6 +91,10 @@ async function runInBackground(argv: readonly string[]): Promise<void> {
     }
     exitSoon(exitCode);
   }
+}
+
+function firstMessage(): Promise<unknown> {
+  return new Promise((resolve) => process.once('message', resolve));
 }
 
 async function runCommandLine(): Promise<void> {

@@ -8,8 +8,9 @@ import { execa } from 'execa';
 import { factsOf, identityIn } from '../platform/instance/process-identity.js';
 import type { MasterInfo } from '../platform/instance/run-master.js';
 import type { KnownProcess } from '../platform/instance/signal-process.js';
-import { startReportSchema } from '../platform/instance/start-report.js';
+import { type StartOrder, startReportSchema } from '../platform/instance/start-report.js';
 import { errorText, isErrorCode, SpushError } from '../shared/base/errors.js';
+import { masterTitle } from '../shared/domain/role.js';
 import { killTree, waitGone } from './process-tree.js';
 
 /** A master that reported its failure only has to exit. */
@@ -19,7 +20,8 @@ const LOG_TAIL_BYTES = 4096;
 export interface DetachedStartOptions {
   /** dist/main.js */
   readonly mainFile: string;
-  /** What the master reads as its own command line. */
+  readonly mode: string;
+  /** What the master reads as its own command line; it is told, not given as one. */
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
@@ -40,7 +42,9 @@ export async function startDetached(options: DetachedStartOptions): Promise<Mast
     const logStart = (await log.stat()).size;
     // A channel in stdio, not execa's `ipc`: that one would keep this process waiting for further messages.
     const output = log.createWriteStream({ autoClose: false });
-    const child = execa(process.execPath, [options.mainFile, 'master', ...options.args], {
+    // The title is there so that `ps` tells who it is from the first moment, and so that there is room for it.
+    const words = [options.mainFile, 'master', masterTitle(options.mode)];
+    const child = execa(process.execPath, words, {
       cwd: options.cwd,
       env: options.env,
       extendEnv: false,
@@ -52,6 +56,7 @@ export async function startDetached(options: DetachedStartOptions): Promise<Mast
     });
     // Not collected before its end is heard of, so the number is its own.
     const started = child.pid === undefined ? null : knownProcess(child.pid);
+    giveOrder(child, { t: 'start', args: [...options.args] });
     const outcome = await firstOf(child, options.deadlineMs);
     switch (outcome.kind) {
       case 'ready':
@@ -78,11 +83,17 @@ export async function startDetached(options: DetachedStartOptions): Promise<Mast
   }
 }
 
-/** The parts of a started program that are looked at. */
+/** The parts of a started program that are used. */
 interface StartedProgram {
+  send?(message: StartOrder, callback: () => void): unknown;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+function giveOrder(child: StartedProgram, order: StartOrder): void {
+  // That it ended before it could read this is heard of elsewhere.
+  child.send?.(order, () => {});
 }
 
 function firstOf(child: StartedProgram, deadlineMs: number): Promise<Outcome> {

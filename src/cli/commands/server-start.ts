@@ -44,6 +44,7 @@ export async function startServer(
   await makeFolders(loaded.config.paths);
   const info = await startDetached({
     mainFile: context.mainFile,
+    mode: loaded.config.mode,
     args: startArguments(options),
     cwd: context.cwd,
     env: context.env,

@@ -117,8 +117,10 @@ describe('in the background', () => {
 
   test('returns when the master is ready, which lives on in a session of its own', async () => {
     const world = started(`
-      console.log(JSON.stringify(process.argv.slice(2)));
-      ${READY}
+      process.once('message', (order) => {
+        console.log(JSON.stringify([...process.argv.slice(2), order]));
+        ${READY}
+      });
       setInterval(() => {}, 1000);
     `);
     const { exitCode, stdout, stderr } = await world.run('server', 'start', '-d', '--port=5', '--json');
@@ -129,7 +131,7 @@ describe('in the background', () => {
     const session = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[3];
     expect(Number(session)).toBe(pid);
     expect(readFileSync(world.path('Log/websocket.log'), 'utf8')).toBe(
-      '["master","--mode=websocket","--set=Port=5"]\n',
+      '["master","spush.websocket.Master",{"t":"start","args":["--mode=websocket","--set=Port=5"]}]\n',
     );
   });
 
@@ -176,6 +178,14 @@ describe('in the background', () => {
     expect(stderr).toContain('was not ready in 1000 ms and was ended');
     const pid = Number(/pid (\d+)/.exec(stderr)?.[1]);
     expect(await identityOf(pid)).toBeNull();
+  });
+
+  test('values of --set are in no command line', async () => {
+    const world = started(`process.once('message', () => { ${READY} }); setInterval(() => {}, 1000);`);
+    const { stdout } = await world.run('server', 'start', '-d', '--set=db.password=hunter2', '--json');
+    const { pid } = JSON.parse(stdout) as { pid: number };
+    onTestFinished(() => void process.kill(pid, 'SIGKILL'));
+    expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain('hunter2');
   });
 
   test('a log that cannot be written is said with its path', async () => {
