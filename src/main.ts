@@ -21,6 +21,12 @@ const [first, ...rest] = process.argv.slice(2);
 // Whoever types these words has no channel to a parent, and is told by the command line that it does not know them.
 const spawned = process.send !== undefined;
 
+/** This process has been a master. */
+let served = false;
+
+// What reads our output, and who started us, may go at any moment; that ends nothing.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 if (spawned && first === 'child') await runChild(rest[0]);
 else if (spawned && first === 'master') await runInBackground();
 else await runCommandLine();
@@ -68,7 +74,7 @@ async function runInBackground(): Promise<void> {
       version: packageVersion(),
       onReady: (info) => {
         ready = true;
-        void report({ t: 'ready', ...info }).then(() => {
+        void report({ t: 'ready', ...info, warnings: [...info.warnings] }).then(() => {
           if (process.connected) process.disconnect();
         });
       },
@@ -98,14 +104,16 @@ function firstMessage(): Promise<unknown> {
 }
 
 async function runCommandLine(): Promise<void> {
-  // `spush config show | head`: whoever read our output has enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
   // What bootstrap.ts and conf/ print while they are loaded is no part of a result that a program reads.
   globalThis.console = new Console(process.stderr);
   // A file of the operator that ends this process, or anything else that ends it early, must not look like success.
   let done = false;
+  // `spush config show | head`: whoever read our output has enough. But a result that could not be written is none; of a
+  // server in the foreground only its banner is lost, and its log has its own ways.
+  let outputFault: Error | null = null;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && !served) outputFault = error;
+  });
   process.on('exit', (code) => {
     if (done || code !== 0) return;
     process.exitCode = EXIT.failed;
@@ -124,10 +132,16 @@ async function runCommandLine(): Promise<void> {
     patience: PATIENCE,
   });
   done = true;
-  exitSoon(exitCode);
+  // What went wrong with the last writing is told in the next turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (exitCode === EXIT.done && outputFault !== null) {
+    process.stderr.write(`the result could not be written: ${errorText(outputFault)}\n`);
+    exitSoon(EXIT.failed);
+  } else exitSoon(exitCode);
 }
 
 async function runMaster(options: RunMasterOptions): Promise<number> {
+  served = true;
   return (await import('./master/master.js')).runMaster(options, {
     serviceManager: readServiceManager(process.env, process.pid),
   });

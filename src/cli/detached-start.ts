@@ -3,13 +3,15 @@
  * when the master says that everything listens; rejects with what the master said, or with the end of its log when it
  * died without a word. In that case nothing of it is left.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { execa } from 'execa';
 import { factsOf, identityIn } from '../platform/instance/process-identity.js';
 import type { MasterInfo } from '../platform/instance/run-master.js';
 import type { KnownProcess } from '../platform/instance/signal-process.js';
 import { type StartOrder, startReportSchema } from '../platform/instance/start-report.js';
-import { errorText, isErrorCode, SpushError } from '../shared/base/errors.js';
+import { LOG_FILE_MODE, LOG_FOLDER_MODE } from '../platform/log/log-file.js';
+import { isErrorCode, SpushError } from '../shared/base/errors.js';
 import { masterTitle } from '../shared/domain/role.js';
 import { killTree, waitGone } from './process-tree.js';
 
@@ -39,47 +41,51 @@ type Outcome =
 export async function startDetached(options: DetachedStartOptions): Promise<MasterInfo> {
   const log = await openLogFile(options.logFile);
   try {
-    const logStart = (await log.stat()).size;
-    // A channel in stdio, not execa's `ipc`: that one would keep this process waiting for further messages.
-    const output = log.createWriteStream({ autoClose: false });
-    // The title is there so that `ps` tells who it is from the first moment, and so that there is room for it.
-    const words = [options.mainFile, 'master', masterTitle(options.mode)];
-    const child = execa(process.execPath, words, {
-      cwd: options.cwd,
-      env: options.env,
-      extendEnv: false,
-      detached: true,
-      stdio: ['ignore', output, output, 'ipc'],
-      reject: false,
-      cleanup: false,
-      buffer: false,
-    });
-    // Not collected before its end is heard of, so the number is its own.
-    const started = child.pid === undefined ? null : knownProcess(child.pid);
-    giveOrder(child, { t: 'start', args: [...options.args] });
-    const outcome = await firstOf(child, options.deadlineMs);
-    switch (outcome.kind) {
-      case 'ready':
-        if (child.connected) child.disconnect();
-        child.unref();
-        return outcome.info;
-      case 'failed':
-        await endTree(started, EXIT_MS);
-        throw outcome.error;
-      case 'ended':
-        throw new SpushError(
-          'START_FAILED',
-          `the master ${outcome.how} before it was ready; ${await lastWords(log, options.logFile, logStart)}`,
-        );
-      case 'late':
-        await endTree(started, 0);
-        throw new SpushError(
-          'START_FAILED',
-          `the master was not ready in ${options.deadlineMs} ms and was ended; ${await lastWords(log, options.logFile, logStart)}`,
-        );
-    }
+    return await startWith(log, options);
   } finally {
-    await log.close();
+    await log?.close();
+  }
+}
+
+async function startWith(log: FileHandle | null, options: DetachedStartOptions): Promise<MasterInfo> {
+  const logStart = (await log?.stat())?.size ?? 0;
+  // A channel in stdio, not execa's `ipc`: that one would keep this process waiting for further messages.
+  const output = log?.createWriteStream({ autoClose: false }) ?? 'ignore';
+  // The title is there so that `ps` tells who it is from the first moment, and so that there is room for it.
+  const words = [options.mainFile, 'master', masterTitle(options.mode)];
+  const child = execa(process.execPath, words, {
+    cwd: options.cwd,
+    env: options.env,
+    extendEnv: false,
+    detached: true,
+    stdio: ['ignore', output, output, 'ipc'],
+    reject: false,
+    cleanup: false,
+    buffer: false,
+  });
+  // Not collected before its end is heard of, so the number is its own.
+  const started = child.pid === undefined ? null : knownProcess(child.pid);
+  giveOrder(child, { t: 'start', args: [...options.args] });
+  const outcome = await firstOf(child, options.deadlineMs);
+  switch (outcome.kind) {
+    case 'ready':
+      if (child.connected) child.disconnect();
+      child.unref();
+      return outcome.info;
+    case 'failed':
+      await endTree(started, EXIT_MS);
+      throw outcome.error;
+    case 'ended':
+      throw new SpushError(
+        'START_FAILED',
+        `the master ${outcome.how} before it was ready; ${await lastWords(log, options.logFile, logStart)}`,
+      );
+    case 'late':
+      await endTree(started, 0);
+      throw new SpushError(
+        'START_FAILED',
+        `the master was not ready in ${options.deadlineMs} ms and was ended; ${await lastWords(log, options.logFile, logStart)}`,
+      );
   }
 }
 
@@ -108,7 +114,7 @@ function firstOf(child: StartedProgram, deadlineMs: number): Promise<Outcome> {
       // Anything else on the channel is not for us.
       if (!report.success) return;
       const { data } = report;
-      if (data.t === 'ready') settle({ kind: 'ready', info: { pid: data.pid, listen: data.listen } });
+      if (data.t === 'ready') settle({ kind: 'ready', info: data });
       else settle({ kind: 'failed', error: reported(data) });
     });
     child.on('error', (error) => settle({ kind: 'ended', how: `could not be started (${error.message})` }));
@@ -134,16 +140,19 @@ function knownProcess(pid: number): KnownProcess | null {
   return facts === null ? null : { identity: identityIn(facts), uid: facts.uid, title: null };
 }
 
-async function openLogFile(file: string): Promise<FileHandle> {
+/** Null: it cannot be opened. The server starts without, and says so: nothing is delivered by a log. */
+async function openLogFile(file: string): Promise<FileHandle | null> {
   try {
-    return await open(file, 'a+', 0o640);
-  } catch (cause) {
-    throw new SpushError('START_FAILED', `the log ${file} cannot be written: ${errorText(cause)}`, { cause });
+    await mkdir(dirname(file), { recursive: true, mode: LOG_FOLDER_MODE });
+    return await open(file, 'a+', LOG_FILE_MODE);
+  } catch {
+    return null;
   }
 }
 
 /** What was written to the log since the start, the end of it. */
-async function lastWords(log: FileHandle, file: string, from: number): Promise<string> {
+async function lastWords(log: FileHandle | null, file: string, from: number): Promise<string> {
+  if (log === null) return `its log ${file} cannot be opened; without -d it says more`;
   const { size } = await log.stat();
   const start = Math.max(from, size - LOG_TAIL_BYTES);
   const { buffer, bytesRead } = await log.read(Buffer.alloc(LOG_TAIL_BYTES), 0, LOG_TAIL_BYTES, start);

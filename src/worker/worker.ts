@@ -49,6 +49,7 @@ import { assertKnownInternals } from './handoff/known-internals.js';
 import { Reception } from './handoff/reception.js';
 import { TransitBox } from './handoff/transit-box.js';
 import { MemoryWatch } from './memory-watch.js';
+import { nodeTroubles } from './node-troubles.js';
 import { createAnswers } from './sessions/answer-questions.js';
 import { LoginDesk } from './sessions/login-desk.js';
 import { SessionRegistry } from './sessions/session-registry.js';
@@ -249,6 +250,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     busDropped: bus.counts.dropped,
   }));
   if (refused) metrics.followBusRefused(() => refused);
+  metrics.followTroubles(() => nodeTroubles(peer, context.troubles));
   const answers = {
     ...createAnswers(sessions, { node: config.system.NodeName, worker: name }, (uid, reason) => {
       verifier.forget(uid);

@@ -90,6 +90,21 @@ describe('the log', () => {
     expect(readFileSync(`${file}.aside`).length).toBe(before);
   });
 
+  test('is followed to its new name by every process also when nobody tells it', async () => {
+    const before = lines(file).length;
+    renameSync(file, `${file}.aside3`);
+    await expect.poll(() => existsSync(file), { timeout: 10_000 }).toBe(true);
+    const writers = async (): Promise<string[]> => {
+      await daemon.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+      return lines(file).map(({ event }) => event);
+    };
+    // Of the CrontabScheduler and of a TaskWorker; each finds out by itself.
+    await expect
+      .poll(writers, { timeout: 10_000 })
+      .toEqual(expect.arrayContaining(['job.done', 'sweep.done']));
+    expect(lines(`${file}.aside3`).length).toBeGreaterThanOrEqual(before);
+  });
+
   test('is moved away by size, and nothing is lost on the way', async () => {
     writeFileSync(
       file,
@@ -121,7 +136,11 @@ test('a full disk under Log/ costs lines of the log and nothing else', { timeout
   try {
     const pids = full.tree().sort();
     const client = await WsClient.login(full.wsUrl, 1);
-    for (let n = 0; n < 3; n += 1) await full.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+    const fill = async (): Promise<string> => {
+      await full.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+      return (await full.run('server', 'status')).stdout;
+    };
+    await expect.poll(fill, { timeout: 30_000 }).toMatch(/warning: log: .* ENOSPC/);
     expect((await full.post('/api/comment/message', { uid: 1, title: 'still here' })).status).toBe(200);
     await client.untilItems(1);
     expect(full.tree().sort()).toEqual(pids);

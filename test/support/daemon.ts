@@ -1,7 +1,7 @@
 /** A real spush in a folder of its own: started, asked, stopped or killed by its pids. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ApiKey, isSigned, signCall } from '../../src/platform/auth/signature.js';
@@ -20,6 +20,8 @@ export interface DaemonOptions {
   /** A folder to keep its data in, or a fresh one that is removed at the end. */
   readonly home?: string;
   readonly port?: number;
+  /** The user it runs as, and its commands; this one by default. */
+  readonly user?: number;
   /** Signs what `post` and `get` send, unless the test has signed it. */
   readonly key?: ApiKey;
 }
@@ -36,14 +38,17 @@ export class Daemon {
   readonly #env: NodeJS.ProcessEnv;
   readonly #ownsHome: boolean;
   readonly #key: ApiKey | null;
+  readonly #as: { readonly uid?: number; readonly gid?: number };
   #process: ChildProcess | null = null;
   #output = '';
 
-  private constructor(home: string, port: number, { env, home: given, key }: DaemonOptions) {
+  private constructor(home: string, port: number, { env, home: given, key, user }: DaemonOptions) {
     this.home = home;
     this.port = port;
     this.#ownsHome = given === undefined;
     this.#key = key ?? null;
+    this.#as = user === undefined ? {} : { uid: user, gid: user };
+    if (user !== undefined) chownSync(home, user, user);
     this.#env = {
       ...cleanEnvironment(),
       SPUSH_HOME: home,
@@ -78,6 +83,11 @@ export class Daemon {
     return `ws://127.0.0.1:${this.port}/`;
   }
 
+  /** What it and its commands are started with. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
   /** Everything it has printed. */
   get output(): string {
     return this.#output;
@@ -95,6 +105,7 @@ export class Daemon {
       cwd: ROOT,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...this.#as,
     });
     this.#process = child;
     this.#output = '';
@@ -185,7 +196,11 @@ export class Daemon {
   /** Runs a spush command against it. */
   run(...args: string[]): Promise<CommandResult> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [EXECUTABLE, ...args], { cwd: ROOT, env: this.#env });
+      const child = spawn(process.execPath, [EXECUTABLE, ...args], {
+        cwd: ROOT,
+        env: this.#env,
+        ...this.#as,
+      });
       let stdout = '';
       let stderr = '';
       child.stdout.on('data', (data: Buffer) => {

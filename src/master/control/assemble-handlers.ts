@@ -8,6 +8,7 @@ import type { ChildStats } from '../../shared/protocol/ipc.js';
 import type { LiveConfig } from '../live-config.js';
 import type { Relays } from '../relays.js';
 import { askStats } from '../status/ask-stats.js';
+import type { ProcessTroubles } from '../status/ask-troubles.js';
 import type { OwnFigures } from '../status/node-figures.js';
 import { processFigures } from '../status/process-figures.js';
 import type { Child } from '../supervisor/child.js';
@@ -31,7 +32,7 @@ import { taskStatus } from './commands/task-status.js';
 import type { ControlHandlers } from './control-handlers.js';
 
 export interface HandlersParts {
-  readonly options: Pick<RunMasterOptions, 'loadOptions' | 'version'>;
+  readonly options: Pick<RunMasterOptions, 'loadOptions' | 'version' | 'console'>;
   readonly live: LiveConfig;
   readonly supervisor: Supervisor;
   readonly stop: NodeStop;
@@ -45,6 +46,8 @@ export interface HandlersParts {
   readonly figures: OwnFigures;
   /** Asks all children, then adds up. */
   readonly sums: () => Promise<ChildStats>;
+  /** Asks all processes. */
+  readonly troubles: () => Promise<readonly ProcessTroubles[]>;
   readonly listen: () => string;
   readonly clock: Clock;
   readonly log: Log;
@@ -63,11 +66,16 @@ export function assembleHandlers(parts: HandlersParts): ControlHandlers {
   const taskWorkers = (): Slot[] => supervisor.slotsOf('task');
   const scheduler = (): Child | undefined => supervisor.ready('crontab')[0];
   return {
-    ping: ping(mode, options.loadOptions.settings),
+    ping: ping({
+      mode,
+      settings: options.loadOptions.settings ?? {},
+      background: options.console === 'none',
+    }),
     'server.status': serverStatus({
       config: () => live.current,
       listen: parts.listen,
       sums: parts.sums,
+      troubles: parts.troubles,
       figures: parts.figures,
       workers: () => supervisor.ready('worker'),
       taskWorkers: () => supervisor.ready('task'),

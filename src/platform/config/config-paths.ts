@@ -79,16 +79,12 @@ export function envFile(root: string, env: PushEnv, file: Exclude<ConfigFile, 's
   return join(root, 'conf', ENV_NAMES[env], `${file}.ts`);
 }
 
-/** Makes the folders spush writes to. Temp/ is for its owner alone: the control socket is in it. */
-export async function makeFolders(paths: Paths): Promise<void> {
+/** Temp/ is for its owner alone: the control socket is in it. Without it nobody could stop the server, so it must be. */
+export async function makeTempFolder({ temp }: Pick<Paths, 'temp'>): Promise<void> {
   try {
-    await mkdir(paths.temp, { recursive: true, mode: 0o700 });
-    await mkdir(paths.log, { recursive: true });
-    await mkdir(paths.data, { recursive: true });
+    await mkdir(temp, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new SpushError('START_FAILED', `cannot make the folders in ${paths.home}: ${errorText(cause)}`, {
-      cause,
-    });
+    throw new SpushError('START_FAILED', `cannot make the folder ${temp}: ${errorText(cause)}`, { cause });
   }
 }
 

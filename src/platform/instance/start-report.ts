@@ -13,7 +13,13 @@ export const startOrderSchema = z.object({
 export type StartOrder = z.infer<typeof startOrderSchema>;
 
 export const startReportSchema = z.discriminatedUnion('t', [
-  z.object({ t: z.literal('ready'), pid: z.int(), listen: z.string() }),
+  z.object({
+    t: z.literal('ready'),
+    pid: z.int(),
+    listen: z.string(),
+    /** What is wrong and has not kept the server from starting. */
+    warnings: z.array(z.string()).default([]),
+  }),
   z.object({ t: z.literal('failed'), code: z.string(), message: z.string(), exitCode: z.int() }),
 ]);
 export type StartReport = z.infer<typeof startReportSchema>;

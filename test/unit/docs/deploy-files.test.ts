@@ -5,6 +5,7 @@ import { PACKAGE_ROOT, pathsOf } from '../../../src/platform/config/config-paths
 import { systemSchema } from '../../../src/platform/config/config-schema.js';
 import { loadConfig } from '../../../src/platform/config/load-config.js';
 import { instanceFileOf } from '../../../src/platform/instance/instance-file.js';
+import { FOLDER_MODES } from '../../../src/platform/instance/private-modes.js';
 import { repositoryFile } from '../../support/kept-file.js';
 
 const paths = pathsOf({ root: USUAL_PLACES.root, home: USUAL_PLACES.home, mode: USUAL_PLACES.mode });
@@ -23,10 +24,12 @@ describe('deploy/', () => {
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
       .map((line) => line.split(/\s+/));
-    const made = new Map(rows.filter(([type]) => type === 'd').map(([, path, mode]) => [path, mode]));
+    const made = new Map(rows.filter(([type]) => type === 'd').map(([, folder, mode]) => [folder, mode]));
     expect([...made.keys()]).toEqual([paths.home, paths.temp, paths.log, paths.data]);
-    expect(made.get(paths.temp)).toBe('0700');
-    const removed = rows.filter(([type]) => type === 'r!').map(([, path]) => path);
+    for (const name of ['temp', 'log', 'data'] as const) {
+      expect(made.get(paths[name])).toBe(`0${FOLDER_MODES[name].toString(8)}`);
+    }
+    const removed = rows.filter(([type]) => type === 'r!').map(([, file]) => file);
     const files = [paths.pidFile, paths.socket, instanceFileOf(paths)];
     expect(removed).toEqual(files.map((file) => file.replace(`/${USUAL_PLACES.mode}.`, '/*.')));
   });

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { GROUPS } from '../../../src/cli/program.js';
 import { EXIT } from '../../../src/shared/base/errors.js';
 import { SWEEP_JOBS } from '../../../src/shared/domain/kind.js';
+import { TROUBLE_NAMES } from '../../../src/shared/domain/trouble.js';
 import { CONTROL_COMMANDS, serverStatusSchema } from '../../../src/shared/protocol/control-commands.js';
 import { repositoryFile } from '../../support/kept-file.js';
 
@@ -69,6 +70,10 @@ describe('docs/OPERATIONS.md', () => {
     const exits = /^Exit codes: (.+)\.$/m.exec(doc)?.[1] ?? '';
     const numbers = [...exits.matchAll(/(\d+) /g)].map(([, number]) => Number(number));
     expect(numbers).toEqual(Object.values(EXIT));
+  });
+
+  test('says of every trouble what it is and what to do', () => {
+    expect(firstCells(section('## Troubles'))).toEqual([...TROUBLE_NAMES]);
   });
 
   test('names every metric, and none that does not exist', () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   findPaths,
   locatePaths,
-  makeFolders,
+  makeTempFolder,
   PACKAGE_ROOT,
 } from '../../../../src/platform/config/config-paths.js';
 import { packageVersion } from '../../../../src/platform/config/package-version.js';
@@ -85,14 +85,14 @@ describe('the home', () => {
       socket: inHome('Temp/websocket.sock'),
       logFile: inHome('Log/websocket.log'),
     });
-    await makeFolders(paths);
+    await makeTempFolder(paths);
     expect(statSync(paths.temp).mode & 0o777).toBe(0o700);
   });
 
   test('that cannot be made is said with its path', async () => {
     const folder = tempFolder({ 'bootstrap.ts': '', file: '' });
     const paths = locate(folder, { SPUSH_HOME: 'file' });
-    await expect(makeFolders(paths)).rejects.toMatchObject({ code: 'START_FAILED' });
+    await expect(makeTempFolder(paths)).rejects.toMatchObject({ code: 'START_FAILED' });
   });
 
   test('makes a socket path of 107 bytes at most', () => {

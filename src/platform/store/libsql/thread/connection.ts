@@ -35,6 +35,7 @@ export interface Connection {
 export function openConnection(file: StoreFile, { create, lockWaitMs, gate }: OpenOptions): Connection {
   try {
     file.assertOpenable(create);
+    if (create) file.makeForOwner();
     const db = new Database(file.path, create, gate);
     const deadlineMs = monotonicMs() + lockWaitMs;
     // Only `exec` meets locks here: see database.ts. What is asked is asked inside a transaction, where there are none.
