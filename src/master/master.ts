@@ -153,7 +153,7 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
     workers: () => node.supervisor.ready('worker'),
     signals: process,
     terminal: process.stdout.isTTY === true,
-    reopenLogs: node.reopenLogs,
+    reopenLogs: () => void node.reopenLogs(),
     log,
   });
   const forgetFaults = exitOnFault(() => log);
@@ -206,8 +206,8 @@ interface AssembledNode extends NodeOfChildren {
   readonly listen: () => string;
   readonly vitals: () => Vitals;
   readonly logRotation: LogRotation;
-  /** Every process opens the log file anew. */
-  readonly reopenLogs: () => void;
+  /** Every process opens the log file anew; answers how many are told. */
+  readonly reopenLogs: () => number;
   /** What is wrong at this moment, in words, the same once. */
   readonly warnings: () => Promise<string[]>;
 }
@@ -298,9 +298,11 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     workerNum: () => supervisor.slotsOf('worker').filter(({ state }) => state === 'ready').length,
     taskNum: () => supervisor.ready('task').length,
   });
-  const reopenLogs = (): void => {
+  const reopenLogs = (): number => {
     log.reopen();
-    for (const { peer } of children()) peer.note('log.reopen', {});
+    const told = children();
+    for (const { peer } of told) peer.note('log.reopen', {});
+    return told.length + 1;
   };
   const handlerParts = {
     startedAt,
@@ -315,6 +317,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     workerCount,
     sums,
     troubles: allTroubles,
+    reopenLogs,
     listen: () => listen,
     clock,
     log,
@@ -340,7 +343,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
       const { LogBytesMax, LogKeepDays } = live.current.system;
       return { bytesMax: LogBytesMax, keepDays: LogKeepDays };
     },
-    reopenAll: reopenLogs,
+    reopenAll: () => void reopenLogs(),
     troubles,
     clock,
     log,

@@ -21,6 +21,7 @@ import type { WorkerCount } from '../supervisor/worker-count.js';
 import { configSet } from './commands/config-set.js';
 import { crontabReset, crontabResume, crontabShow, crontabStop } from './commands/crontab-jobs.js';
 import { crontabRun } from './commands/crontab-run.js';
+import { logReopen } from './commands/log-reopen.js';
 import { ping } from './commands/ping.js';
 import { processKill } from './commands/process-kill.js';
 import { processShow } from './commands/process-show.js';
@@ -48,6 +49,8 @@ export interface HandlersParts {
   readonly sums: () => Promise<ChildStats>;
   /** Asks all processes. */
   readonly troubles: () => Promise<readonly ProcessTroubles[]>;
+  /** Every process opens the log file anew. */
+  readonly reopenLogs: () => number;
   readonly listen: () => string;
   readonly clock: Clock;
   readonly log: Log;
@@ -116,6 +119,7 @@ export function assembleHandlers(parts: HandlersParts): ControlHandlers {
     'crontab.run': crontabRun({ scheduler, taskSeconds: () => live.current.system.TaskSeconds }),
     'task.status': taskStatus({ taskWorkers, statsOf, queued: () => relays.tasks.queued }),
     'task.reboot': taskReboot({ taskWorkers, replacing, replacer, clock }),
+    'log.reopen': logReopen(parts.reopenLogs),
     'config.set': configSet({ live, configuring, replacing, workerCount, log }),
   };
 }

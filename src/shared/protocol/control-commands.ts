@@ -179,6 +179,8 @@ export const CONTROL_COMMANDS = {
     args: z.object({ key: z.string().min(1), value: z.string() }),
     data: z.object({ key: z.string(), before: z.unknown(), after: z.unknown() }),
   },
+  /** Every process opens the log file anew, after somebody has moved it away; `processes`: how many. */
+  'log.reopen': { args: none, data: z.object({ processes: z.number() }) },
   'crontab.run': {
     args: z.object({ name: z.string().min(1), wait: z.boolean().default(false) }),
     /** `durationMs` is null when the job's end was not waited for. */

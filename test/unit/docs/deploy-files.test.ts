@@ -1,4 +1,6 @@
 /** Holds the files of deploy/ to the code: they speak of the folders and limits that spush has. */
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { USUAL_PLACES } from '../../../src/cli/service-unit.js';
 import { PACKAGE_ROOT, pathsOf } from '../../../src/platform/config/config-paths.js';
@@ -12,11 +14,20 @@ const paths = pathsOf({ root: USUAL_PLACES.root, home: USUAL_PLACES.home, mode: 
 const defaults = systemSchema.parse({});
 
 describe('deploy/', () => {
-  test('logrotate moves the log and signals the master', () => {
+  test('logrotate moves the log and asks the master, over its control socket, to open it anew', () => {
     const text = repositoryFile('deploy/logrotate');
+    const { home, root, node, mode } = USUAL_PLACES;
     expect(text).toContain(`\n${paths.logFile} {\n`);
-    expect(text).toContain(`${paths.temp}/*.pid`);
-    expect(text).toContain('kill -USR1 ');
+    expect(text).toContain(`SPUSH_HOME=${home} SPUSH_ROOT=${root} ${node} `);
+    expect(text).toContain(` log reopen -mode=${mode} `);
+  });
+
+  test('nothing sends a signal to a number that stands in a file', () => {
+    for (const name of readdirSync(path.join(PACKAGE_ROOT, 'deploy'))) {
+      const file = `deploy/${name}`;
+      if (statSync(path.join(PACKAGE_ROOT, file)).isDirectory()) continue;
+      expect(repositoryFile(file), file).not.toMatch(/\bkill\b(?! -)|\bkill -[A-Z0-9]+\b/);
+    }
   });
 
   test('tmpfiles makes the folders of SPUSH_HOME, that of the control socket for its owner alone', () => {
