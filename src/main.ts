@@ -9,12 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { PATIENCE } from './cli/action.js';
 import { PersonAtTerminal } from './cli/person.js';
 import { readMasterArguments, runCli } from './cli/program.js';
-import { Terminal } from './cli/terminal.js';
+import { type OutputStream, Terminal } from './cli/terminal.js';
 import { loadConfig } from './platform/config/load-config.js';
 import { packageVersion } from './platform/config/package-version.js';
 import { readServiceManager } from './platform/config/service-manager.js';
 import type { RunMasterOptions } from './platform/instance/run-master.js';
 import { type StartReport, startOrderSchema } from './platform/instance/start-report.js';
+import { type ConsoleStream, consoleStream } from './platform/log/console-stream.js';
 import { EXIT, errorText, isSpushError } from './shared/base/errors.js';
 
 const [first, ...rest] = process.argv.slice(2);
@@ -124,7 +125,7 @@ async function runCommandLine(): Promise<void> {
   const exitCode = await runCli(process.argv.slice(2), {
     cwd: process.cwd(),
     env: process.env,
-    terminal: new Terminal({ stdout: process.stdout, stderr: process.stderr, env: process.env }),
+    terminal: new Terminal({ stdout: output('stdout'), stderr: output('stderr'), env: process.env }),
     person: new PersonAtTerminal({ input: process.stdin, output: process.stderr }),
     version: packageVersion(),
     mainFile: fileURLToPath(import.meta.url),
@@ -138,6 +139,24 @@ async function runCommandLine(): Promise<void> {
     process.stderr.write(`the result could not be written: ${errorText(outputFault)}\n`);
     exitSoon(EXIT.failed);
   } else exitSoon(exitCode);
+}
+
+/** What a master prints must not make it wait for its terminal; the result of a command must come out whole. */
+function output(name: 'stdout' | 'stderr'): OutputStream {
+  let ofMaster: ConsoleStream | null = null;
+  return {
+    get isTTY() {
+      return process[name].isTTY;
+    },
+    get columns() {
+      return process[name].columns;
+    },
+    write(text) {
+      if (!served) return process[name].write(text);
+      ofMaster ??= consoleStream(name, null);
+      return ofMaster.write(text);
+    },
+  };
 }
 
 async function runMaster(options: RunMasterOptions): Promise<number> {
