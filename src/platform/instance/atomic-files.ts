@@ -2,22 +2,40 @@
  * Small steps on files that either happen or do not, and say which. What is written is on the disk, with its name, when the
  * call returns: a loss of power leaves the old or the new file, never an empty one.
  */
-import { link, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { link, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorText } from '../../shared/base/errors.js';
+import { MeaninglessFile } from './meaningless-file.js';
 
 /** Files that were set aside and are kept, for each name; the oldest go. */
 export const ASIDE_MAX = 3;
 /** For their owner alone. */
 export const PRIVATE_FILE_MODE = 0o600;
+/** What spush keeps in such files is far below. */
+const OWN_FILE_BYTES_MAX = 8 * 1024 * 1024;
 /** Also when its folder is none. */
 const NOT_THERE = ['ENOENT', 'ENOTDIR'] as const;
 
+/**
+ * The text of a plain file; null when there is none. Throws MeaninglessFile for something else that has its name, which could
+ * keep a reader waiting for ever (a pipe), and for a file that is longer than any of ours.
+ */
 export async function readIfThere(file: string): Promise<string | null> {
   try {
-    return await readFile(file, 'utf8');
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new MeaninglessFile(`${file} is no plain file`);
+      if (stats.size > OWN_FILE_BYTES_MAX) throw new MeaninglessFile(`${file} has ${stats.size} bytes`);
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (isCode(error, ...NOT_THERE)) return null;
+    // A socket, or a device that is not there.
+    if (isCode(error, 'ENXIO', 'ENODEV')) throw new MeaninglessFile(`${file} is no plain file`);
     throw error;
   }
 }

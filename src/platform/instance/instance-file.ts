@@ -128,7 +128,7 @@ export async function writeInstance(
  */
 export async function keepInstance(paths: InstancePaths, owner: ProcessIdentity): Promise<boolean> {
   const file = instanceFileOf(paths);
-  const text = await readIfThere(file);
+  const text = await readOrNothing(file);
   const there = text === null ? null : parseIdentity(text);
   let made = false;
   if (there === null || !sameProcess(there, owner)) {
@@ -138,7 +138,7 @@ export async function keepInstance(paths: InstancePaths, owner: ProcessIdentity)
     await moveOver(draft, file);
     made = true;
   }
-  if ((await readIfThere(paths.pidFile)) !== pidText(owner)) {
+  if ((await readOrNothing(paths.pidFile)) !== pidText(owner)) {
     await writePidFile(paths, owner);
     made = true;
   }
@@ -152,7 +152,7 @@ export async function removeInstance(
 ): Promise<boolean> {
   const owner = options.owner ?? ownIdentity();
   const file = instanceFileOf(paths);
-  const text = await readIfThere(file);
+  const text = await readOrNothing(file);
   const current = text === null ? null : parseIdentity(text);
   if (current === null || !sameProcess(current, owner)) return false;
   // The pid file first: the moment the identity is gone, the next master may write its own.
@@ -328,6 +328,16 @@ async function readIdentityFile(file: string): Promise<ProcessIdentity | null> {
   throw new MeaninglessFile(
     `${file} does not hold the identity of a process: ${whatIsWrong(text, 'it is cut off or garbled')}`,
   );
+}
+
+/** For whoever writes another file in its place. */
+async function readOrNothing(file: string): Promise<string | null> {
+  try {
+    return await readIfThere(file);
+  } catch (error) {
+    if (error instanceof MeaninglessFile) return null;
+    throw error;
+  }
 }
 
 function parseIdentity(text: string): ProcessIdentity | null {

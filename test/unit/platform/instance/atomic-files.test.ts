@@ -1,9 +1,19 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   linkIfFree,
+  readIfThere,
   replaceFile,
   setAside,
   writeWhole,
@@ -23,6 +33,11 @@ async function watchSyncs(folder: string): Promise<number[]> {
   });
   onTestFinished(() => void spy.mockRestore());
   return synced;
+}
+
+function writeEmpty(file: string): string {
+  writeFileSync(file, '');
+  return file;
 }
 
 describe('a file that is replaced', () => {
@@ -52,6 +67,27 @@ describe('a file that is replaced', () => {
     await replaceFile(path.join(folder, 'a'), 'text');
     expect(readFileSync(path.join(folder, 'precious'), 'utf8')).toBe('of somebody else');
     expect(readFileSync(path.join(folder, 'a'), 'utf8')).toBe('text');
+  });
+});
+
+describe('a file that is read', () => {
+  test('is null when it is not there, also when its folder is none', async () => {
+    const folder = tempFolder({ a: 'text' });
+    expect(await readIfThere(path.join(folder, 'a'))).toBe('text');
+    expect(await readIfThere(path.join(folder, 'b'))).toBeNull();
+    expect(await readIfThere(path.join(folder, 'a', 'b'))).toBeNull();
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['a pipe, which nobody writes', (file) => void execFileSync('mkfifo', [file])],
+    ['a folder', (file) => mkdirSync(file)],
+    ['a terminal', (file) => symlinkSync('/dev/tty', file)],
+    ['endless', (file) => symlinkSync('/dev/zero', file)],
+    ['far too long', (file) => truncateSync(writeEmpty(file), 1_000_000_000)],
+  ])('is refused at once when it is %s', async (_what, put) => {
+    const file = path.join(tempFolder(), 'a');
+    put(file);
+    await expect(readIfThere(file)).rejects.toThrow(/is no plain file|has 1000000000 bytes/);
   });
 });
 

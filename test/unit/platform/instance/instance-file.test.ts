@@ -207,6 +207,15 @@ describe('what a loss of power leaves', () => {
     expect(await readInstance(paths)).toMatchObject({ state: 'running', pid: identity.pid });
   });
 
+  test('or somebody has put in the place of the files, is set aside, folders too', async () => {
+    const folder = tempFolder({ 'websocket.master.json/x': '', 'websocket.pid/x': '' });
+    const paths = pathsIn(folder);
+    const { identity } = await livingProcess();
+    const { setAside } = await writeInstance(paths, { owner: identity });
+    expect(setAside).toHaveLength(2);
+    expect(await readInstance(paths)).toMatchObject({ state: 'running', pid: identity.pid });
+  });
+
   test('of the pid file is set aside as well', async () => {
     const folder = tempFolder({ 'websocket.pid': '\0\0\0' });
     const paths = pathsIn(folder);
