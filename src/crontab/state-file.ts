@@ -3,13 +3,11 @@
  * that come while it is written share the next writing. What cannot be written is a trouble, and is tried again by itself.
  * A file that cannot be used is set aside, and the jobs start afresh: better than no jobs.
  */
-import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { Paths } from '../platform/config/config-schema.js';
 import type { Troubles } from '../platform/health/troubles.js';
 import { readIfThere, replaceFile, setAside, whatIsWrong } from '../platform/instance/atomic-files.js';
-import { FOLDER_MODES } from '../platform/instance/private-modes.js';
 import type { Log } from '../platform/log/log.js';
 import type { Clock } from '../shared/base/clock.js';
 import { errorText } from '../shared/base/errors.js';
@@ -82,7 +80,6 @@ export class StateFile {
   async #replace(text: string): Promise<void> {
     const { troubles } = this.#deps;
     try {
-      await mkdir(dirname(this.#file), { recursive: true, mode: FOLDER_MODES.data });
       await replaceFile(this.#file, text);
       troubles.end('crontabState');
     } catch (error) {

@@ -1,8 +1,9 @@
 /**
- * What the master needs in its folders is there, or is made again within seconds: Temp/ with pid file and identity, Log/ and
- * Data/, for its own user alone. Whatever somebody does to them while the server runs, delivery goes on; what cannot be done
+ * What the master needs in its folders is there, or is made again within seconds: Temp/ with pid file and identity, Log/, and
+ * Data/ where it holds no store, for its own user alone. Whatever somebody does to them while the server runs, delivery goes on; what cannot be done
  * is a trouble, and is tried again. (The control socket looks after itself, and so does the log.)
  */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { Config } from '../platform/config/config-schema.js';
 import type { Troubles } from '../platform/health/troubles.js';
@@ -16,7 +17,7 @@ import { errorText } from '../shared/base/errors.js';
 export const LOOK_EVERY_MS = 2000;
 
 export interface OwnFilesOptions {
-  readonly config: Pick<Config, 'paths' | 'mode' | 'db'>;
+  readonly config: Pick<Config, 'paths' | 'mode' | 'env' | 'db'>;
   readonly owner: ProcessIdentity;
   /** As it was at the start; tried for again when it could not be had. */
   readonly claim: ModeClaim;
@@ -82,6 +83,7 @@ export class OwnFiles {
     const faults: string[] = [];
     for (const name of ['temp', 'log', 'data'] as const) {
       try {
+        if (name === 'data') await this.#assertStore();
         await this.#keepFolder(paths[name], FOLDER_MODES[name]);
       } catch (error) {
         faults.push(`${paths[name]}: ${errorText(error)}`);
@@ -89,6 +91,13 @@ export class OwnFiles {
     }
     if (faults.length === 0) troubles.end('folders');
     else troubles.begin('folders', `${faults.join('; ')}. Give this user the folders in ${paths.home}`);
+  }
+
+  /** A folder that was removed or moved away with the store is not made anew: in its place nothing could be put back. */
+  async #assertStore(): Promise<void> {
+    const { paths, env, db } = this.#options.config;
+    if (!this.#isOpen || env !== 0 || db.file !== null || existsSync(paths.data)) return;
+    throw new Error('it is gone, and the store with it: put it back');
   }
 
   async #keepFolder(folder: string, mode: number): Promise<void> {

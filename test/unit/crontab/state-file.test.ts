@@ -100,14 +100,6 @@ describe('StateFile', () => {
     expect(await state.load()).toEqual({ Job: RECORD });
   });
 
-  it('makes its folder again', async () => {
-    const { file, folder, state } = setUp();
-    rmdirSync(folder);
-    await state.keep({ Job: RECORD });
-    expect(existsSync(file)).toBe(true);
-    expect(statSync(folder).mode & 0o777).toBe(0o700);
-  });
-
   it('tells that it cannot write, tries again by itself, and says when it could', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());

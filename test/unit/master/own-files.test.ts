@@ -1,5 +1,15 @@
 /** What the master keeps in its folders, under a clock of its own: nothing that is missing ends it. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { OwnFiles } from '../../../src/master/own-files.js';
@@ -12,8 +22,10 @@ import { FakeClock } from '../../support/fake-clock.js';
 import { recordedLog } from '../../support/recorded-log.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
-async function setUp(prepare: (home: string) => void = () => {}) {
+async function setUp(prepare: (home: string) => void = () => {}, store = 'elsewhere.db') {
   const home = tempFolder();
+  const env = 0;
+  const file = store === '' ? null : path.join(home, store);
   prepare(home);
   const paths = pathsOf({ root: home, home, mode: 'm' });
   mkdirSync(paths.temp, { recursive: true, mode: 0o700 });
@@ -23,7 +35,7 @@ async function setUp(prepare: (home: string) => void = () => {}) {
   const log = recordedLog();
   const troubles = new Troubles(new FakeClock());
   const files = new OwnFiles({
-    config: { paths, mode: 'm', db: dbSchema.parse({ file: path.join(home, 'elsewhere.db') }) },
+    config: { paths, mode: 'm', env, db: dbSchema.parse({ file }) },
     owner,
     claim,
     troubles,
@@ -57,6 +69,30 @@ test('folders and files that somebody removes are made again, for the owner alon
     'instance.madeAgain',
   ]);
   expect(names()).toEqual([]);
+});
+
+test('a folder that is gone with the store is not made anew, so that it can be put back', async () => {
+  const { paths, files, names, troubles } = await setUp(() => {}, '');
+  renameSync(paths.data, `${paths.data}.moved`);
+  await files.look();
+  expect(existsSync(paths.data)).toBe(false);
+  expect(troubles.report().now[0]?.text).toContain(
+    `${paths.data}: it is gone, and the store with it: put it back`,
+  );
+  renameSync(`${paths.data}.moved`, paths.data);
+  await files.look();
+  expect(names()).toEqual([]);
+});
+
+test('pipes in the place of its files keep nobody waiting', async () => {
+  const { paths, files, names } = await setUp();
+  for (const file of [paths.pidFile, instanceFileOf(paths)]) {
+    rmSync(file);
+    execFileSync('mkfifo', [file]);
+  }
+  await files.look();
+  expect(names()).toEqual([]);
+  expect(readFileSync(paths.pidFile, 'utf8')).toBe(`${process.pid}\n`);
 });
 
 test('what cannot be made is a trouble until it can', async () => {
