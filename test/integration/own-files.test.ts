@@ -14,12 +14,14 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerStatus } from '../../src/shared/protocol/control-commands.js';
 import { Daemon } from '../support/daemon.js';
+import { seededRandom } from '../support/random.js';
 import { WsClient } from '../support/ws-client.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -206,6 +208,40 @@ describe.each<Omit<Deed, 'trouble'>>([
     await expect.poll(troubles, SOON).toEqual([]);
     await expectDelivery();
   });
+});
+
+test('a hundred deeds by chance cost nobody anything', async () => {
+  const seed = Number(process.env['SPUSH_TEST_SEED'] ?? Math.floor(Math.random() * 1_000_000));
+  console.log(`seed ${seed}`);
+  const random = seededRandom(seed);
+  const oneOf = (count: number): number => Math.floor(random() * count);
+  const places = ['Temp', 'Log', 'Temp/websocket.pid', 'Temp/websocket.master.json', 'Temp/websocket.sock'];
+  places.push('Log/websocket.log', 'Data/websocket.crontab.json');
+  const deeds: ((file: string) => void)[] = [
+    () => {},
+    (file) => mkdirSync(path.join(file, 'x'), { recursive: true }),
+    (file) => execFileSync('mkfifo', [file], { stdio: 'ignore' }),
+    (file) => symlinkSync('/no/such/place', file),
+    (file) => symlinkSync('/dev/full', file),
+    (file) => writeFileSync(file, ''),
+    (file) => writeFileSync(file, Buffer.alloc(300)),
+  ];
+  for (let n = 0; n < 100; n += 1) {
+    const file = home(places[oneOf(places.length)] ?? '');
+    try {
+      rmSync(file, { recursive: true, force: true });
+      deeds[oneOf(deeds.length)]?.(file);
+    } catch {
+      // Its folder is none at the moment.
+    }
+    process.kill(daemon.masterPid, 'SIGUSR1');
+    await new Promise((resolve) => setTimeout(resolve, random() * 300));
+    if (n % 5 === 0) await expectDelivery();
+  }
+  for (const place of places) rmSync(home(place), { recursive: true, force: true });
+  await expect.poll(async () => (await daemon.run('server', 'status')).exitCode, SOON).toBe(0);
+  await expect.poll(troubles, SOON).toEqual([]);
+  await expectDelivery();
 });
 
 describe('rm -rf', () => {

@@ -45,7 +45,8 @@ export async function claimMode(claimed: ClaimedMode): Promise<ModeClaim> {
   } catch (error) {
     const holder = await findHolder(claimed);
     if (holder) return { state: 'taken', by: holder };
-    return { state: 'none', reason: errorText(error).replace(name, JSON.stringify(name.slice(1))) };
+    const shown = name.slice(1).replace(/\.+$/, '');
+    return { state: 'none', reason: errorText(error).replace(name, shown) };
   }
 }
 
