@@ -3,6 +3,9 @@
 // Checks the version of Node and loads the built program. It must parse on every Node from 12 on, or an old one would
 // answer with a syntax error; so: a script of ES2015 (the package.json beside it says so) but for the import() at its
 // end, which old ones parse and never reach. `node:` names are for the new ones too.
+// Everybody on the machine can read a command line, and a value of --set may be a secret: it is taken out of there first.
+if (process.argv.some((word) => /^-+set(=|$)/.test(word))) process.title = 'spush';
+
 const found = process.versions.node;
 const parts = found.split('.').map(Number);
 

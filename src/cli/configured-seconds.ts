@@ -15,7 +15,8 @@ export async function configuredSeconds(
   try {
     return (await loadConfig({ cwd, env, mode })).config.system[key];
   } catch (error) {
-    if (!isSpushError(error, 'CONFIG_INVALID')) throw error;
+    // USAGE: a name that an earlier version took for a mode.
+    if (!isSpushError(error, 'CONFIG_INVALID') && !isSpushError(error, 'USAGE')) throw error;
     return systemSchema.shape[key].parse(undefined);
   }
 }

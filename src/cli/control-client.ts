@@ -124,9 +124,10 @@ function connectionError(
   const cause = error;
   switch (error.code) {
     case 'ENOENT':
+    case 'ENOTDIR':
     case 'ECONNREFUSED': {
       const why =
-        error.code === 'ENOENT' ? 'there is no control socket' : 'nobody listens on the control socket';
+        error.code === 'ECONNREFUSED' ? 'nobody listens on the control socket' : 'there is no control socket';
       return new SpushError('NOT_RUNNING', `mode ${mode} is not running: ${why} at ${socket}`, { cause });
     }
     case 'EACCES':

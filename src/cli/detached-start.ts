@@ -3,12 +3,16 @@
  * when the master says that everything listens; rejects with what the master said, or with the end of its log when it
  * died without a word. In that case nothing of it is left.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { execa } from 'execa';
-import { identityOf } from '../platform/instance/process-identity.js';
+import { factsOf, identityIn } from '../platform/instance/process-identity.js';
 import type { MasterInfo } from '../platform/instance/run-master.js';
-import { startReportSchema } from '../platform/instance/start-report.js';
-import { errorText, isErrorCode, SpushError } from '../shared/base/errors.js';
+import type { KnownProcess } from '../platform/instance/signal-process.js';
+import { type StartOrder, startReportSchema } from '../platform/instance/start-report.js';
+import { LOG_FILE_MODE, LOG_FOLDER_MODE } from '../platform/log/log-file.js';
+import { isErrorCode, SpushError } from '../shared/base/errors.js';
+import { masterTitle } from '../shared/domain/role.js';
 import { killTree, waitGone } from './process-tree.js';
 
 /** A master that reported its failure only has to exit. */
@@ -18,7 +22,8 @@ const LOG_TAIL_BYTES = 4096;
 export interface DetachedStartOptions {
   /** dist/main.js */
   readonly mainFile: string;
-  /** What the master reads as its own command line. */
+  readonly mode: string;
+  /** What the master reads as its own command line; it is told, not given as one. */
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
@@ -36,50 +41,65 @@ type Outcome =
 export async function startDetached(options: DetachedStartOptions): Promise<MasterInfo> {
   const log = await openLogFile(options.logFile);
   try {
-    const logStart = (await log.stat()).size;
-    // A channel in stdio, not execa's `ipc`: that one would keep this process waiting for further messages.
-    const output = log.createWriteStream({ autoClose: false });
-    const child = execa(process.execPath, [options.mainFile, 'master', ...options.args], {
-      cwd: options.cwd,
-      env: options.env,
-      extendEnv: false,
-      detached: true,
-      stdio: ['ignore', output, output, 'ipc'],
-      reject: false,
-      cleanup: false,
-      buffer: false,
-    });
-    const outcome = await firstOf(child, options.deadlineMs);
-    switch (outcome.kind) {
-      case 'ready':
-        if (child.connected) child.disconnect();
-        child.unref();
-        return outcome.info;
-      case 'failed':
-        await endTree(child.pid, EXIT_MS);
-        throw outcome.error;
-      case 'ended':
-        throw new SpushError(
-          'START_FAILED',
-          `the master ${outcome.how} before it was ready; ${await lastWords(log, options.logFile, logStart)}`,
-        );
-      case 'late':
-        await endTree(child.pid, 0);
-        throw new SpushError(
-          'START_FAILED',
-          `the master was not ready in ${options.deadlineMs} ms and was ended; ${await lastWords(log, options.logFile, logStart)}`,
-        );
-    }
+    return await startWith(log, options);
   } finally {
-    await log.close();
+    await log?.close();
   }
 }
 
-/** The parts of a started program that are looked at. */
+async function startWith(log: FileHandle | null, options: DetachedStartOptions): Promise<MasterInfo> {
+  const logStart = (await log?.stat())?.size ?? 0;
+  // A channel in stdio, not execa's `ipc`: that one would keep this process waiting for further messages.
+  const output = log?.createWriteStream({ autoClose: false }) ?? 'ignore';
+  // The title is there so that `ps` tells who it is from the first moment, and so that there is room for it.
+  const words = [options.mainFile, 'master', masterTitle(options.mode)];
+  const child = execa(process.execPath, words, {
+    cwd: options.cwd,
+    env: options.env,
+    extendEnv: false,
+    detached: true,
+    stdio: ['ignore', output, output, 'ipc'],
+    reject: false,
+    cleanup: false,
+    buffer: false,
+  });
+  // Not collected before its end is heard of, so the number is its own.
+  const started = child.pid === undefined ? null : knownProcess(child.pid);
+  giveOrder(child, { t: 'start', args: [...options.args] });
+  const outcome = await firstOf(child, options.deadlineMs);
+  switch (outcome.kind) {
+    case 'ready':
+      if (child.connected) child.disconnect();
+      child.unref();
+      return outcome.info;
+    case 'failed':
+      await endTree(started, EXIT_MS);
+      throw outcome.error;
+    case 'ended':
+      throw new SpushError(
+        'START_FAILED',
+        `the master ${outcome.how} before it was ready; ${await lastWords(log, options.logFile, logStart)}`,
+      );
+    case 'late':
+      await endTree(started, 0);
+      throw new SpushError(
+        'START_FAILED',
+        `the master was not ready in ${options.deadlineMs} ms and was ended; ${await lastWords(log, options.logFile, logStart)}`,
+      );
+  }
+}
+
+/** The parts of a started program that are used. */
 interface StartedProgram {
+  send?(message: StartOrder, callback: () => void): unknown;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+function giveOrder(child: StartedProgram, order: StartOrder): void {
+  // That it ended before it could read this is heard of elsewhere.
+  child.send?.(order, () => {});
 }
 
 function firstOf(child: StartedProgram, deadlineMs: number): Promise<Outcome> {
@@ -94,7 +114,7 @@ function firstOf(child: StartedProgram, deadlineMs: number): Promise<Outcome> {
       // Anything else on the channel is not for us.
       if (!report.success) return;
       const { data } = report;
-      if (data.t === 'ready') settle({ kind: 'ready', info: { pid: data.pid, listen: data.listen } });
+      if (data.t === 'ready') settle({ kind: 'ready', info: data });
       else settle({ kind: 'failed', error: reported(data) });
     });
     child.on('error', (error) => settle({ kind: 'ended', how: `could not be started (${error.message})` }));
@@ -109,24 +129,30 @@ function reported({ code, message }: { code: string; message: string }): SpushEr
 }
 
 /** Gives it time to go by itself, then makes sure. */
-async function endTree(pid: number | undefined, graceMs: number): Promise<void> {
-  const identity = pid === undefined ? null : await identityOf(pid);
-  if (identity === null) return;
-  const tree = [{ identity, title: 'master' }];
-  if (graceMs > 0 && (await waitGone(tree, { deadlineMs: graceMs })).length === 0) return;
-  await killTree(identity, { deadlineMs: EXIT_MS });
+async function endTree(started: KnownProcess | null, graceMs: number): Promise<void> {
+  if (started === null) return;
+  if (graceMs > 0 && (await waitGone([started], { deadlineMs: graceMs })).length === 0) return;
+  await killTree(started, { deadlineMs: EXIT_MS });
 }
 
-async function openLogFile(file: string): Promise<FileHandle> {
+function knownProcess(pid: number): KnownProcess | null {
+  const facts = factsOf(pid);
+  return facts === null ? null : { identity: identityIn(facts), uid: facts.uid, title: null };
+}
+
+/** Null: it cannot be opened. The server starts without, and says so: nothing is delivered by a log. */
+async function openLogFile(file: string): Promise<FileHandle | null> {
   try {
-    return await open(file, 'a+', 0o640);
-  } catch (cause) {
-    throw new SpushError('START_FAILED', `the log ${file} cannot be written: ${errorText(cause)}`, { cause });
+    await mkdir(dirname(file), { recursive: true, mode: LOG_FOLDER_MODE });
+    return await open(file, 'a+', LOG_FILE_MODE);
+  } catch {
+    return null;
   }
 }
 
 /** What was written to the log since the start, the end of it. */
-async function lastWords(log: FileHandle, file: string, from: number): Promise<string> {
+async function lastWords(log: FileHandle | null, file: string, from: number): Promise<string> {
+  if (log === null) return `its log ${file} cannot be opened; without -d it says more`;
   const { size } = await log.stat();
   const start = Math.max(from, size - LOG_TAIL_BYTES);
   const { buffer, bytesRead } = await log.read(Buffer.alloc(LOG_TAIL_BYTES), 0, LOG_TAIL_BYTES, start);

@@ -2,12 +2,16 @@
  * A call to the master of a mode, with what the person should know when there is none to answer: whether it runs and
  * only its socket is missing, whether it died, which other modes run here.
  */
+
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../platform/clock/system-clock.js';
 import { locatePaths } from '../platform/config/config-paths.js';
 import type { Paths } from '../platform/config/config-schema.js';
 import { readInstance } from '../platform/instance/instance-file.js';
 import { readProcessStat } from '../platform/instance/process-identity.js';
+import { msBetween, msLater } from '../shared/base/clock.js';
 import { isSpushError, SpushError } from '../shared/base/errors.js';
 import type { ControlArgsIn, ControlCommandName, ControlData } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
@@ -23,6 +27,9 @@ export function targetOf({ cwd, env }: CliContext, options: GivenOptions): Maste
   const mode = modeOf(options);
   return { mode, paths: locatePaths({ cwd, env, mode }) };
 }
+
+/** A master that runs and whose socket was removed makes it again within seconds. */
+const TRY_EVERY_MS = 200;
 
 /** A short question about the running server. */
 export function askMaster<C extends ControlCommandName>(
@@ -54,12 +61,19 @@ export async function callMaster<C extends ControlCommandName>(
   args: ControlArgsIn<C>,
   options: ControlCallOptions,
 ): Promise<ControlData<C>> {
-  try {
-    return await callControl({ mode, socket: paths.socket }, command, args, options);
-  } catch (error) {
-    if (isSpushError(error, 'NOT_RUNNING')) throw await explainSilence({ mode, paths }, error);
-    if (isSpushError(error, 'CONTROL_NO_ANSWER')) throw await explainSuspended(paths, error);
-    throw error;
+  const end = msLater(systemClock.moment(), options.deadlineMs);
+  for (;;) {
+    try {
+      return await callControl({ mode, socket: paths.socket }, command, args, options);
+    } catch (error) {
+      if (isSpushError(error, 'CONTROL_NO_ANSWER')) throw await explainSuspended(paths, error);
+      if (!isSpushError(error, 'NOT_RUNNING')) throw error;
+      // Nothing was said to anybody yet, so it can be said again.
+      const explained = await explainSilence({ mode, paths }, error);
+      const isThere = isSpushError(explained, 'CONTROL_NO_ANSWER');
+      if (!isThere || msBetween(systemClock.moment(), end) <= TRY_EVERY_MS) throw explained;
+      await delay(TRY_EVERY_MS);
+    }
   }
 }
 
@@ -78,7 +92,7 @@ async function explainSilence(target: MasterTarget, error: SpushError): Promise<
     case 'running':
       return new SpushError(
         'CONTROL_NO_ANSWER',
-        `mode ${mode} runs as pid ${instance.pid}, but nobody answers at its control socket ${paths.socket}`,
+        `mode ${mode} runs as pid ${instance.pid}, but nobody answers at its control socket ${paths.socket}: it makes it again within seconds where it can; "spush server stop" ends it also without`,
         { cause: error },
       );
     case 'stale':
@@ -86,7 +100,13 @@ async function explainSilence(target: MasterTarget, error: SpushError): Promise<
         target,
         `its master, pid ${instance.pid}, has ended without cleaning up (${paths.pidFile})`,
       );
-    case 'unreadable':
+    case 'broken':
+      return notRunning(
+        target,
+        `there is no control socket at ${paths.socket}, and its files say nothing (${instance.reason})`,
+      );
+    case 'elsewhere':
+    case 'denied':
     case 'none':
       return notRunning(target, `there is no control socket at ${paths.socket}`);
   }
@@ -106,12 +126,17 @@ export async function isSuspended(pid: number): Promise<boolean> {
   return (await readProcessStat(pid))?.state === 'T';
 }
 
-async function runningModes({ temp }: Paths): Promise<string[]> {
+async function runningModes({ temp, home }: Paths): Promise<string[]> {
   const modes: string[] = [];
   for (const name of await listFolder(temp)) {
     if (!name.endsWith('.pid')) continue;
-    const instance = await readInstance({ pidFile: join(temp, name) });
-    if (instance.state === 'running') modes.push(basename(name, '.pid'));
+    const mode = basename(name, '.pid');
+    const instance = await readInstance({
+      home,
+      pidFile: join(temp, name),
+      socket: join(temp, `${mode}.sock`),
+    });
+    if (instance.state === 'running') modes.push(mode);
   }
   return modes;
 }
@@ -122,7 +147,7 @@ async function listFolder(folder: string): Promise<string[]> {
     return await readdir(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EACCES') return [];
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return [];
     throw error;
   }
 }

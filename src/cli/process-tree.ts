@@ -6,17 +6,20 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../platform/clock/system-clock.js';
 import {
-  identityOf,
+  factsOf,
+  identityIn,
   isAlive,
   type ProcessIdentity,
-  processTitle,
   readProcessStat,
+  sameProcess,
 } from '../platform/instance/process-identity.js';
+import { type KnownProcess, signalProcess } from '../platform/instance/signal-process.js';
 import { msBetween, msLater, msSince } from '../shared/base/clock.js';
 import { SpushError } from '../shared/base/errors.js';
 
 export interface TreeProcess {
   readonly identity: ProcessIdentity;
+  readonly uid: number;
   readonly title: string;
 }
 
@@ -28,9 +31,8 @@ export interface ListeningPort {
 
 const POLL_MS = 20;
 
-/** The root first, then its children, and theirs. */
-export async function readTree(root: ProcessIdentity): Promise<TreeProcess[]> {
-  if (!(await isAlive(root))) return [];
+/** The root first, then its children, and theirs; nobody when the root is not the one that is meant. */
+export async function readTree(root: KnownProcess): Promise<TreeProcess[]> {
   const below = new Map<number, number[]>();
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
@@ -38,25 +40,29 @@ export async function readTree(root: ProcessIdentity): Promise<TreeProcess[]> {
     if (stat) below.set(stat.parent, [...(below.get(stat.parent) ?? []), stat.pid]);
   }
   const tree: TreeProcess[] = [];
-  for (const queue = [root.pid]; queue.length > 0; ) {
+  for (const queue = [root.identity.pid]; queue.length > 0; ) {
     const pid = queue.shift();
-    if (pid === undefined) break;
-    const identity = await identityOf(pid);
-    if (identity === null) continue;
-    tree.push({ identity, title: (await processTitle(pid)) ?? `process ${pid}` });
-    queue.push(...(below.get(pid) ?? []));
+    const facts = pid === undefined ? null : factsOf(pid);
+    if (facts === null) continue;
+    const identity = identityIn(facts);
+    if (facts.pid === root.identity.pid) {
+      const isMeant = facts.uid === root.uid && (root.title === null || facts.title === root.title);
+      if (!isMeant || !sameProcess(identity, root.identity)) return [];
+    }
+    tree.push({ identity, uid: facts.uid, title: facts.title || `process ${facts.pid}` });
+    queue.push(...(below.get(facts.pid) ?? []));
   }
   return tree;
 }
 
 /** Kills the whole tree. Answers whom it killed and which ports they had open, all of it gone. */
 export async function killTree(
-  root: ProcessIdentity,
+  root: KnownProcess,
   { deadlineMs }: { deadlineMs: number },
 ): Promise<{ killed: TreeProcess[]; ports: ListeningPort[] }> {
   const tree = await suspendTree(root);
   const ports = await listeningPorts(tree.map(({ identity }) => identity.pid));
-  for (const { identity } of tree) signal(identity, 'SIGKILL');
+  for (const process of tree) signal(process, 'SIGKILL');
   const end = msLater(systemClock.moment(), deadlineMs);
   const left = await waitGone(tree, { deadlineMs });
   if (left.length > 0) {
@@ -71,10 +77,10 @@ export async function killTree(
 }
 
 /** Answers which of them are still there at the deadline. */
-export async function waitGone(
-  processes: readonly TreeProcess[],
+export async function waitGone<P extends { readonly identity: ProcessIdentity }>(
+  processes: readonly P[],
   { deadlineMs }: { deadlineMs: number },
-): Promise<TreeProcess[]> {
+): Promise<P[]> {
   const begunAt = systemClock.moment();
   let left = [...processes];
   while (left.length > 0) {
@@ -86,38 +92,27 @@ export async function waitGone(
   return left;
 }
 
-export function signal({ pid }: ProcessIdentity, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ESRCH') return;
-    throw new SpushError(
-      'CONTROL_NO_PERMISSION',
-      `not permitted to send ${name} to pid ${pid}: it is of another user`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
 export function names(processes: readonly TreeProcess[]): string {
   return processes.map(({ identity, title }) => `${title} (pid ${identity.pid})`).join(', ');
 }
 
 /** A master that runs starts a new child for each one that dies: nothing may run when the killing begins. */
-async function suspendTree(root: ProcessIdentity): Promise<TreeProcess[]> {
+async function suspendTree(root: KnownProcess): Promise<TreeProcess[]> {
   const suspended = new Set<number>();
   for (;;) {
     const tree = await readTree(root);
     const running = tree.filter(({ identity }) => !suspended.has(identity.pid));
     if (running.length === 0) return tree;
-    for (const { identity } of running) {
-      signal(identity, 'SIGSTOP');
-      suspended.add(identity.pid);
+    for (const process of running) {
+      signal(process, 'SIGSTOP');
+      suspended.add(process.identity.pid);
     }
   }
+}
+
+/** Titles are not compared: a child that is starting gives itself one. Who it is, is what was read a moment ago. */
+function signal({ identity, uid }: TreeProcess, name: NodeJS.Signals): void {
+  signalProcess({ identity, uid, title: null }, name);
 }
 
 async function listeningPorts(pids: readonly number[]): Promise<ListeningPort[]> {

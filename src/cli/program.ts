@@ -17,6 +17,7 @@ import { crontabResume } from './commands/crontab-resume.js';
 import { crontabRun } from './commands/crontab-run.js';
 import { crontabShow } from './commands/crontab-show.js';
 import { crontabStop } from './commands/crontab-stop.js';
+import { logReopen } from './commands/log-reopen.js';
 import { processKill } from './commands/process-kill.js';
 import { processKillAll } from './commands/process-kill-all.js';
 import { processShow } from './commands/process-show.js';
@@ -49,6 +50,7 @@ export const GROUPS: readonly CliGroup[] = [
   },
   { name: 'task', doc: 'The TaskWorkers', actions: [taskStatus, taskReboot] },
   { name: 'config', doc: 'The configuration as it counts', actions: [configShow, configCheck, configSet] },
+  { name: 'log', doc: 'The log of the running server', actions: [logReopen] },
   { name: 'service', doc: 'spush under systemd', actions: [servicePrint] },
 ];
 

@@ -41,7 +41,8 @@ function settingsOf(options: GivenOptions): Record<string, string> {
   if (port !== undefined) settings['Port'] = port;
   for (const pair of options.values('set')) {
     const equals = pair.indexOf('=');
-    if (equals < 1) throw new SpushError('USAGE', `--set ${pair}: expected KEY=VALUE`);
+    // What was given is not shown: it may be the value of a secret.
+    if (equals < 1) throw new SpushError('USAGE', '--set takes KEY=VALUE, e.g. --set WorkerNum=2');
     settings[pair.slice(0, equals)] = pair.slice(equals + 1);
   }
   return settings;

@@ -22,7 +22,8 @@ export function runCrontab(): Promise<number> {
   });
 }
 
-async function startCrontab({ config, current, log, peer }: ChildContext): Promise<StartedChild<'crontab'>> {
+async function startCrontab(context: ChildContext): Promise<StartedChild<'crontab'>> {
+  const { config, current, log, troubles, peer } = context;
   const runTask: RunTask = async (name, args) => {
     const deadlineMs = current().system.TaskSeconds * 1000;
     const answer = await peer.call(
@@ -34,7 +35,8 @@ async function startCrontab({ config, current, log, peer }: ChildContext): Promi
   };
   const timeZone = config.system.TimeZone;
   const hooks = await loadHooks(config.paths.root, timeZone);
-  const state = new StateFile(crontabStateFile(config.paths, config.mode), log);
+  const stateFile = crontabStateFile(config.paths, config.mode);
+  const state = new StateFile(stateFile, { troubles, clock: systemClock, log });
   const scheduler = new Scheduler({
     jobs: [...sweepJobs(runTask), ...ownJobs(hooks.jobs, runTask)],
     kept: await state.load(),

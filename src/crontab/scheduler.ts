@@ -223,12 +223,12 @@ export class Scheduler {
     return this.#options.keep({ ...this.#options.kept, ...Object.fromEntries(records) });
   }
 
-  /** Counters that cannot be kept are no reason not to run: the next change tries again. */
+  /** Counters that cannot be kept are no reason not to run: whoever keeps them tells, and tries again. */
   async #keepOrLog(): Promise<void> {
     try {
       await this.#keep();
     } catch (error) {
-      this.#options.log.error('crontab.stateNotKept', { error: errorText(error) });
+      this.#options.log.debug('crontab.stateNotKept', { error: errorText(error) });
     }
   }
 

@@ -1,49 +1,60 @@
 /**
  * `Data/{mode}.crontab.json`: what the scheduler must not forget. It is replaced as a whole after each change; changes
- * that come while it is written share the next writing. A file that cannot be used is moved aside, and the jobs start
- * afresh: better than no jobs.
+ * that come while it is written share the next writing. What cannot be written is a trouble, and is tried again by itself.
+ * A file that cannot be used is set aside, and the jobs start afresh: better than no jobs.
  */
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Paths } from '../platform/config/config-schema.js';
-import { readIfThere, replaceFile } from '../platform/instance/atomic-files.js';
+import type { Troubles } from '../platform/health/troubles.js';
+import { readIfThere, replaceFile, setAside, whatIsWrong } from '../platform/instance/atomic-files.js';
 import type { Log } from '../platform/log/log.js';
+import type { Clock } from '../shared/base/clock.js';
 import { errorText } from '../shared/base/errors.js';
 import { type JobRecords, jobRecordSchema } from './job-record.js';
 
 const VERSION = 1;
 const stateSchema = z.object({ version: z.literal(VERSION), jobs: z.record(z.string(), jobRecordSchema) });
+export const TRY_AGAIN_MS = 5000;
 
 export function crontabStateFile({ data }: Pick<Paths, 'data'>, mode: string): string {
   return join(data, `${mode}.crontab.json`);
 }
 
+export interface StateFileDeps {
+  readonly troubles: Pick<Troubles, 'begin' | 'end'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Log;
+}
+
 export class StateFile {
   readonly #file: string;
-  readonly #log: Log;
+  readonly #deps: StateFileDeps;
   #newest: JobRecords = {};
   #writing: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  #again: NodeJS.Timeout | null = null;
 
-  constructor(file: string, log: Log) {
+  constructor(file: string, deps: StateFileDeps) {
     this.#file = file;
-    this.#log = log;
+    this.#deps = deps;
   }
 
   /** What was kept; empty when there is nothing that can be used. */
   async load(): Promise<JobRecords> {
+    let text: string | null = null;
     try {
-      const text = await readIfThere(this.#file);
+      text = await readIfThere(this.#file);
       if (text === null) return {};
       return stateSchema.parse(JSON.parse(text)).jobs;
     } catch (error) {
-      await this.#moveAside(error);
+      const reason = error instanceof z.ZodError ? z.prettifyError(error) : error;
+      await this.#setAside(text === null ? errorText(error) : whatIsWrong(text, reason));
       return {};
     }
   }
 
-  /** Resolves when these records, or newer ones, are on the disk. */
+  /** Resolves when these records, or newer ones, are on the disk. Rejects when that failed; it is tried again all the same. */
   keep(records: JobRecords): Promise<void> {
     this.#newest = records;
     if (this.#next) return this.#next;
@@ -60,24 +71,42 @@ export class StateFile {
 
   #write(): Promise<void> {
     const text = `${JSON.stringify({ version: VERSION, jobs: this.#newest }, null, 2)}\n`;
-    this.#writing = replaceFile(this.#file, text).finally(() => {
+    this.#writing = this.#replace(text).finally(() => {
       this.#writing = null;
     });
     return this.#writing;
   }
 
-  async #moveAside(reason: unknown): Promise<void> {
-    const aside = `${this.#file}.damaged`;
-    const fields = { file: this.#file, reason: shortReason(reason) };
+  async #replace(text: string): Promise<void> {
+    const { troubles } = this.#deps;
     try {
-      await rename(this.#file, aside);
-      this.#log.warn('crontab.stateDamaged', { ...fields, movedTo: aside });
+      await replaceFile(this.#file, text);
+      troubles.end('crontabState');
     } catch (error) {
-      this.#log.warn('crontab.stateDamaged', { ...fields, notMoved: errorText(error) });
+      const what = `${this.#file} cannot be written: ${errorText(error)}`;
+      troubles.begin('crontabState', `${what}. A restart of the CrontabScheduler would forget what changed`);
+      this.#tryAgain();
+      throw error;
     }
   }
-}
 
-function shortReason(reason: unknown): string {
-  return reason instanceof z.ZodError ? z.prettifyError(reason) : errorText(reason);
+  #tryAgain(): void {
+    if (this.#again !== null) return;
+    this.#again = setTimeout(() => {
+      this.#again = null;
+      // What goes wrong then is told as a trouble.
+      this.keep(this.#newest).catch(() => {});
+    }, TRY_AGAIN_MS);
+    this.#again.unref();
+  }
+
+  async #setAside(reason: string): Promise<void> {
+    const { clock, log } = this.#deps;
+    const fields = { file: this.#file, reason };
+    try {
+      log.warn('crontab.stateDamaged', { ...fields, movedTo: await setAside(this.#file, clock.now()) });
+    } catch (error) {
+      log.warn('crontab.stateDamaged', { ...fields, notMoved: errorText(error) });
+    }
+  }
 }

@@ -1,9 +1,11 @@
 /**
  * One log file of all processes, rotated by the master alone: by day and by size. The file is moved away under a name with
  * its day and a number, every process is told to open it anew, and what is older than the configured days is deleted.
+ * What of that cannot be done is a trouble, and tried again.
  */
 import { readdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
+import type { Troubles } from '../platform/health/troubles.js';
 import type { Log } from '../platform/log/log.js';
 import type { Clock } from '../shared/base/clock.js';
 import { errorText } from '../shared/base/errors.js';
@@ -16,6 +18,7 @@ export interface LogRotationOptions {
   readonly limits: () => { readonly bytesMax: number; readonly keepDays: number };
   /** Every process opens the file anew. */
   readonly reopenAll: () => void;
+  readonly troubles: Pick<Troubles, 'begin' | 'end'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -23,7 +26,8 @@ export interface LogRotationOptions {
 export class LogRotation {
   readonly #options: LogRotationOptions;
   #timer: NodeJS.Timeout | null = null;
-  #failed = false;
+  /** Old ones are still to be deleted. */
+  #isToForget = false;
   /** Of the lines in the file; null: not looked at yet. */
   #day: string | null = null;
 
@@ -43,18 +47,24 @@ export class LogRotation {
   }
 
   check(): void {
-    const { file, limits, clock, log } = this.#options;
+    const { file, limits, clock, troubles } = this.#options;
     try {
-      const { size, mtimeMs } = statSync(file);
+      const found = statSync(file, { throwIfNoEntry: false });
+      if (!found?.isFile()) {
+        // Deleted, or something else is in its place: whoever writes the log finds that out, and tells.
+        this.#options.reopenAll();
+        return;
+      }
+      const { size, mtimeMs } = found;
       const today = dayOf(clock.now());
       this.#day ??= size > 0 ? dayOf(mtimeMs) : today;
       if (size > 0 && (size >= limits().bytesMax || this.#day !== today)) this.#rotate(this.#day);
       this.#day = today;
-      this.#failed = false;
+      if (this.#isToForget) this.#forget();
+      this.#isToForget = false;
+      troubles.end('logRotation');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.#options.reopenAll();
-      else if (!this.#failed) log.warn('log.rotation-failed', { file, error: errorText(error) });
-      this.#failed = true;
+      troubles.begin('logRotation', `${file} cannot be rotated: ${errorText(error)}. Look at its folder`);
     }
   }
 
@@ -64,17 +74,25 @@ export class LogRotation {
     renameSync(file, to);
     reopenAll();
     log.info('log.rotated', { to });
-    this.#forget();
+    this.#isToForget = true;
   }
 
   #forget(): void {
     const { file, limits, clock } = this.#options;
     const { dir, pattern } = rotatedNames(file);
     const oldest = dayOf(clock.now() - limits().keepDays * DAY_MS);
+    const faults: string[] = [];
     for (const name of readdirSync(dir)) {
       const day = pattern.exec(name)?.[1];
-      if (day !== undefined && day < oldest) unlinkSync(path.join(dir, name));
+      if (day === undefined || day >= oldest) continue;
+      try {
+        unlinkSync(path.join(dir, name));
+      } catch (error) {
+        // One that stays is no reason for the others to stay.
+        faults.push(errorText(error));
+      }
     }
+    if (faults.length > 0) throw new Error(`old logs cannot be deleted: ${faults.join('; ')}`);
   }
 }
 

@@ -2,17 +2,26 @@
  * The master: supervises the children, relays between them, answers the control socket. It opens no database, no Redis, no
  * HTTP and no WebSocket: it must be the last to fall.
  *
- * A start takes, in this order, the folders, the ownership of the mode, the control socket, the children; an end (or a
- * start that failed) gives them back in the reverse order.
+ * A start takes, in this order, Temp/, the claim on the mode, its files, the control socket, the children; an end (or a start
+ * that failed) gives them back in the reverse order. What delivery does not need may be missing: it is a trouble, told and
+ * tried again.
  */
 import { fileURLToPath } from 'node:url';
 import { newNodeRun } from '../platform/bus/bus-identity.js';
 import { systemClock } from '../platform/clock/system-clock.js';
-import { makeFolders } from '../platform/config/config-paths.js';
-import type { Config } from '../platform/config/config-schema.js';
+import { makeTempFolder } from '../platform/config/config-paths.js';
+import type { Config, Paths } from '../platform/config/config-schema.js';
 import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
-import { removeInstance, writeInstance } from '../platform/instance/instance-file.js';
+import { Troubles } from '../platform/health/troubles.js';
+import {
+  alreadyRunning,
+  ownIdentity,
+  removeInstance,
+  type WrittenInstance,
+  writeInstance,
+} from '../platform/instance/instance-file.js';
+import { claimMode, type ModeClaim } from '../platform/instance/mode-claim.js';
 import type { RunMasterOptions } from '../platform/instance/run-master.js';
 import {
   assertEnoughDescriptors,
@@ -21,12 +30,13 @@ import {
   effectiveMaxLinks,
   masterRoom,
 } from '../platform/limits/descriptors.js';
-import { type OpenLog, openLog } from '../platform/log/log.js';
+import { type Log, type OpenLog, openLog } from '../platform/log/log.js';
 import type { Notifier, Vitals } from '../platform/notify/notifier.js';
 import { createNotifier } from '../platform/notify/systemd-notifier.js';
 import { exitOnFault } from '../platform/rpc/exit-on-fault.js';
-import { EXIT, SpushError } from '../shared/base/errors.js';
+import { EXIT, errorText, isSpushError, SpushError } from '../shared/base/errors.js';
 import { masterTitle } from '../shared/domain/role.js';
+import { addUpTroubles } from '../shared/protocol/node-troubles.js';
 import { DoorCheck } from './accept/door-check.js';
 import { FrontDoor } from './accept/front-door.js';
 import { assembleHandlers } from './control/assemble-handlers.js';
@@ -34,8 +44,10 @@ import { ControlServer } from './control/control-server.js';
 import { ControlSocket } from './control/control-socket.js';
 import { LiveConfig } from './live-config.js';
 import { LogRotation } from './log-rotation.js';
+import { OwnFiles } from './own-files.js';
 import { Relays } from './relays.js';
 import { onSignals } from './signals.js';
+import { askTroubles, type ProcessTroubles } from './status/ask-troubles.js';
 import { OwnFigures } from './status/node-figures.js';
 import { StatsPoll } from './status/stats-poll.js';
 import { Totals } from './status/totals.js';
@@ -66,24 +78,77 @@ export async function runMaster(options: RunMasterOptions, parts: MasterParts = 
   const { config } = options;
   assertEnoughDescriptors(config, descriptorLimit());
   process.title = masterTitle(config.mode);
+  const troubles = new Troubles(systemClock);
   const log = openLog({
     process: masterTitle(config.mode),
     level: config.system.LogLevel,
     file: config.paths.logFile,
     console: options.console,
+    troubles,
   });
-  const notifier = createNotifier(parts.serviceManager ?? null, log);
-  await makeFolders(config.paths);
-  await writeInstance(config.paths);
+  troubles.tellIn(log);
+  const notifier = createNotifier(parts.serviceManager ?? null, { troubles, log });
   try {
-    return await runNode(options, { log, program: parts.program ?? MAIN, notifier });
+    const files = await takeMode(config, { troubles, log });
+    try {
+      const { program = MAIN } = parts;
+      return await runNode(options, { log, troubles, program, notifier, setAside: files.setAside });
+    } finally {
+      await files.giveBack();
+    }
   } finally {
-    await removeInstance(config.paths);
+    log.close();
+  }
+}
+
+interface TakenMode {
+  /** Files that made no sense and were moved out of the way, in words. */
+  readonly setAside: readonly string[];
+  giveBack(): Promise<void>;
+}
+
+/** Rejects with ALREADY_RUNNING when another master has it. */
+async function takeMode(
+  config: Config,
+  { troubles, log }: { readonly troubles: Troubles; readonly log: Log },
+): Promise<TakenMode> {
+  const { paths, mode } = config;
+  await makeTempFolder(paths);
+  const claim = await claimMode({ home: paths.home, mode });
+  if (claim.state === 'taken') throw alreadyRunning(paths, claim.by.identity.pid);
+  try {
+    const { owner, setAside } = await writeOwn(paths, claim);
+    for (const text of setAside) log.warn('instance.setAside', { text });
+    const files = new OwnFiles({ config, owner, claim, troubles, log });
+    await files.open();
+    return {
+      setAside,
+      async giveBack() {
+        await files.close(() => removeInstance(paths));
+      },
+    };
+  } catch (error) {
+    if (claim.state === 'ours') claim.release();
+    throw error;
+  }
+}
+
+/** A disk that is full keeps nobody from starting who has the claim; the files are tried again later. */
+async function writeOwn(paths: Paths, claim: ModeClaim): Promise<WrittenInstance> {
+  try {
+    return await writeInstance(paths, { now: systemClock.now() });
+  } catch (cause) {
+    if (isSpushError(cause)) throw cause;
+    if (claim.state === 'ours') return { owner: ownIdentity(), setAside: [] };
+    const text = `cannot write ${paths.pidFile} and the file beside it: ${errorText(cause)}`;
+    throw new SpushError('START_FAILED', text, { cause });
   }
 }
 
 interface NodeParts {
   readonly log: OpenLog;
+  readonly troubles: Troubles;
+  readonly setAside: readonly string[];
   readonly program: string;
   readonly notifier: Notifier;
 }
@@ -98,7 +163,7 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
     workers: () => node.supervisor.ready('worker'),
     signals: process,
     terminal: process.stdout.isTTY === true,
-    reopenLogs: node.reopenLogs,
+    reopenLogs: () => void node.reopenLogs(),
     log,
   });
   const forgetFaults = exitOnFault(() => log);
@@ -107,7 +172,7 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
     const listen = await node.openDoor();
     await startChildren(node);
     log.info('node.ready', { listen, mode: config.mode, version: options.version });
-    options.onReady({ pid: process.pid, listen });
+    options.onReady({ pid: process.pid, listen, warnings: [...parts.setAside, ...(await node.warnings())] });
     notifier.ready();
     notifier.startWatchdog(node.vitals);
     node.stats.start();
@@ -158,11 +223,14 @@ interface AssembledNode extends NodeOfChildren {
   readonly openDoor: () => Promise<string>;
   readonly vitals: () => Vitals;
   readonly logRotation: LogRotation;
-  /** Every process opens the log file anew. */
-  readonly reopenLogs: () => void;
+  /** Every process opens the log file anew; answers how many are told. */
+  readonly reopenLogs: () => number;
+  /** What is wrong at this moment, in words, the same once. */
+  readonly warnings: () => Promise<string[]>;
 }
 
-function assembleNode(options: RunMasterOptions, { log, program, notifier }: NodeParts): AssembledNode {
+function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNode {
+  const { log, troubles, program, notifier } = parts;
   const { config } = options;
   const clock = systemClock;
   const nodeRun = newNodeRun();
@@ -191,6 +259,7 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     log,
     workers: () => supervisor.ready('worker'),
     figures: () => figures.soon(),
+    troubles: async () => addUpTroubles((await allTroubles()).map(({ report }) => report)),
     onMemoryAbove: (child, use) => void memoryGuard.above(child, use),
   });
   const supervisor: Supervisor = new Supervisor({
@@ -258,6 +327,8 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
   const memoryGuard: MemoryGuard = new MemoryGuard({ supervisor, replacer, replacing, clock, log });
   const children = (): Child[] => supervisor.living().filter(({ hears }) => hears);
   const stats = new StatsPoll({ children, isLiving: (child) => children().includes(child), totals, log });
+  const allTroubles = (): Promise<ProcessTroubles[]> =>
+    askTroubles({ name: masterTitle(config.mode), own: troubles, children, log });
   const sums = async () => {
     await stats.now();
     return totals.sum();
@@ -274,7 +345,13 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     workerNum: () => supervisor.slotsOf('worker').filter(({ state }) => state === 'ready').length,
     taskNum: () => supervisor.ready('task').length,
   });
-  const parts = {
+  const reopenLogs = (): number => {
+    log.reopen();
+    const told = children();
+    for (const { peer } of told) peer.note('log.reopen', {});
+    return told.length + 1;
+  };
+  const handlerParts = {
     startedAt,
     figures,
     options,
@@ -286,6 +363,8 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     replacer,
     workerCount,
     sums,
+    troubles: allTroubles,
+    reopenLogs,
     listen: () => listen,
     effectiveMaxLinks: () => effectiveMaxLinks(live.current, descriptors),
     shortage: (config: Config) => descriptorShortage(config, descriptors),
@@ -294,9 +373,10 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     log,
     notifier,
   };
-  const control = new ControlServer(assembleHandlers(parts), log);
+  const control = new ControlServer(assembleHandlers(handlerParts), log);
   const socket = new ControlSocket({
     path: config.paths.socket,
+    troubles,
     log,
     onConnection: (connection) => control.accept(connection),
   });
@@ -308,20 +388,21 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
       connections: () => totals.sum().connections,
       isStopping: () => stop.isUnderWay,
     });
-  const reopenLogs = (): void => {
-    log.reopen();
-    for (const { hears, peer } of supervisor.living()) if (hears) peer.note('log.reopen', {});
-  };
   const logRotation = new LogRotation({
     file: config.paths.logFile,
     limits: () => {
       const { LogBytesMax, LogKeepDays } = live.current.system;
       return { bytesMax: LogBytesMax, keepDays: LogKeepDays };
     },
-    reopenAll: reopenLogs,
+    reopenAll: () => void reopenLogs(),
+    troubles,
     clock,
     log,
   });
+  const warnings = async (): Promise<string[]> => {
+    const texts = (await allTroubles()).flatMap(({ report }) => report.now.map(({ text }) => text));
+    return [...new Set(texts)];
+  };
   return {
     supervisor,
     stop,
@@ -334,5 +415,6 @@ function assembleNode(options: RunMasterOptions, { log, program, notifier }: Nod
     vitals,
     logRotation,
     reopenLogs,
+    warnings,
   };
 }

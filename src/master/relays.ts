@@ -5,6 +5,7 @@ import type { Log } from '../platform/log/log.js';
 import type { Clock } from '../shared/base/clock.js';
 import type { ToMaster } from '../shared/protocol/ipc.js';
 import type { NodeFigures } from '../shared/protocol/node-figures.js';
+import type { NodeTroubles } from '../shared/protocol/node-troubles.js';
 import type { FrontDoor } from './accept/front-door.js';
 import { Mover } from './handoff/mover.js';
 import { PermitDesk, type PermitLimits } from './permits/permit-desk.js';
@@ -26,6 +27,8 @@ export interface RelaysDeps {
   readonly workers: () => readonly Child[];
   /** The figures of this node. */
   readonly figures: () => Promise<NodeFigures>;
+  /** The troubles of all processes of this node. */
+  readonly troubles: () => Promise<NodeTroubles>;
   readonly onMemoryAbove: (child: Child, use: ToMaster['notes']['memory.above']) => void;
 }
 
@@ -98,6 +101,7 @@ export class Relays {
         },
         'workers.ask': (args) => askWorkers({ workers: this.#deps.workers(), log: this.#deps.log }, args),
         'node.figures': () => this.#deps.figures(),
+        'node.troubles': () => this.#deps.troubles(),
         'task.run': (args) => this.tasks.run(args),
         'handoff.expect': (args) => this.mover.expect(child, args),
         'handoff.unknown': (args) => this.mover.unknown(child, args),

@@ -8,7 +8,8 @@ export interface MemoryWatchDeps {
   /** Bytes; null: no limit. */
   readonly limitBytes: () => number | null;
   readonly peer: Pick<MasterPeer, 'note'>;
-  readonly rssBytes?: () => number;
+  /** Null: not known now. */
+  readonly rssBytes?: () => number | null;
   readonly lookMs?: number;
 }
 
@@ -30,10 +31,19 @@ export class MemoryWatch {
   }
 
   #look(): void {
-    const { limitBytes, peer, rssBytes = () => process.memoryUsage.rss() } = this.#deps;
+    const { limitBytes, peer, rssBytes = ownRssBytes } = this.#deps;
     const limit = limitBytes();
     if (limit === null) return;
     const rss = rssBytes();
-    if (rss > limit) peer.note('memory.above', { rssBytes: rss, limitBytes: limit });
+    if (rss !== null && rss > limit) peer.note('memory.above', { rssBytes: rss, limitBytes: limit });
+  }
+}
+
+/** It is read from a file of /proc, which cannot be opened where no descriptor is left: the next look will do. */
+function ownRssBytes(): number | null {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return null;
   }
 }

@@ -17,6 +17,7 @@ import { packageVersion } from '../platform/config/package-version.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { descriptorLimit, type WorkerRoom, workerRoom } from '../platform/limits/descriptors.js';
 import type { Log } from '../platform/log/log.js';
+import { seldomLog } from '../platform/log/seldom-log.js';
 import { openLoopDelay } from '../platform/metrics/loop-delay.js';
 import { measuredStore } from '../platform/metrics/measured-store.js';
 import { Metrics } from '../platform/metrics/metrics.js';
@@ -50,6 +51,7 @@ import { assertKnownInternals } from './handoff/known-internals.js';
 import { Reception } from './handoff/reception.js';
 import { TransitBox } from './handoff/transit-box.js';
 import { MemoryWatch } from './memory-watch.js';
+import { nodeTroubles } from './node-troubles.js';
 import { createAnswers } from './sessions/answer-questions.js';
 import { LoginDesk } from './sessions/login-desk.js';
 import { SessionRegistry } from './sessions/session-registry.js';
@@ -161,6 +163,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     budgetKey,
     retryAfter,
   });
+  const seldom = seldomLog(log, clock);
   const trusted = latestAddressList(() => system().TrustedProxies);
   const handshakes = new HandshakeMeter(clock, Math.random);
   const gateway = new Gateway({
@@ -172,6 +175,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     stats,
     clock,
     log,
+    seldom,
     sessions,
     links,
     visitors,
@@ -275,6 +279,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     busDropped: bus.counts.dropped,
   }));
   if (refused) metrics.followBusRefused(() => refused);
+  metrics.followTroubles(() => nodeTroubles(peer, context.troubles));
   const answers = {
     ...createAnswers(sessions, { node: config.system.NodeName, worker: name }, (uid, reason) => {
       verifier.forget(uid);

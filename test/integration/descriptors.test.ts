@@ -53,7 +53,7 @@ describe.each([200, 256, 1024])('with %i open files', (openFiles) => {
       const sockets = await storm(running.port);
       expect(await health(running.port)).toBe(200);
       const full = JSON.parse((await running.run('server', 'status', '--json')).stdout);
-      expect(full.connectionNum).toBeGreaterThan(status.effectiveMaxLinkNumber * 0.9);
+      expect(full.connectionNum).toBeGreaterThan(status.effectiveMaxLinkNumber * 0.75);
       expect(full.connectionNum).toBeLessThanOrEqual(status.effectiveMaxLinkNumber);
       for (const { socket } of sockets) socket.destroy();
       const begun = performance.now();

@@ -7,14 +7,18 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Daemon } from '../support/daemon.js';
+import { outsideProgram } from '../support/outside-program.js';
 import { WsClient } from '../support/ws-client.js';
 
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const logrotate = outsideProgram('logrotate', 'apt-get install logrotate');
 const UID = 4242;
 const BODY = 'nobody but the reader may see this';
 const TITLE = 'a title that is private too';
@@ -41,6 +45,10 @@ function lines(name: string): { process: string; event: string; level: string }[
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
+}
+
+function group(): string {
+  return execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim();
 }
 
 describe('the log', () => {
@@ -90,6 +98,52 @@ describe('the log', () => {
     expect(readFileSync(`${file}.aside`).length).toBe(before);
   });
 
+  test('is opened anew by every process when it was moved away and `spush log reopen` asks for it', async () => {
+    renameSync(file, `${file}.aside2`);
+    const { exitCode, stdout } = await daemon.run('log', 'reopen', '--json');
+    expect([exitCode, JSON.parse(stdout)]).toEqual([0, { processes: daemon.children().size }]);
+    expect(existsSync(file)).toBe(true);
+    await daemon.run('process', 'kill', '--group=Crontab', '-f');
+    await expect.poll(() => lines(file).some(({ event }) => event === 'child.ready')).toBe(true);
+  });
+
+  test('is followed to its new name by every process also when nobody tells it', async () => {
+    const before = lines(file).length;
+    renameSync(file, `${file}.aside3`);
+    await expect.poll(() => existsSync(file), { timeout: 10_000 }).toBe(true);
+    const writers = async (): Promise<string[]> => {
+      await daemon.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+      return lines(file).map(({ event }) => event);
+    };
+    // Of the CrontabScheduler and of a TaskWorker; each finds out by itself.
+    await expect
+      .poll(writers, { timeout: 10_000 })
+      .toEqual(expect.arrayContaining(['job.done', 'sweep.done']));
+    expect(lines(`${file}.aside3`).length).toBeGreaterThanOrEqual(before);
+  });
+
+  test.skipIf(logrotate === null)('is rotated by logrotate with the file of deploy/', async () => {
+    const conf = path.join(daemon.home, 'logrotate.conf');
+    const user = userInfo().username;
+    const text = readFileSync(path.join(ROOT, 'deploy/logrotate'), 'utf8')
+      .replaceAll('spush spush', `${user} ${group()}`)
+      .replaceAll('/var/lib/spush', daemon.home)
+      .replaceAll('/opt/spush', ROOT)
+      .replaceAll('/usr/bin/node', process.execPath);
+    writeFileSync(conf, text, { mode: 0o644 });
+    const state = path.join(daemon.home, 'logrotate.state');
+    const rotate = (): string =>
+      execFileSync(logrotate ?? '', ['-f', '-s', state, conf], { encoding: 'utf8' });
+    rotate();
+    expect(existsSync(`${file}.1`)).toBe(true);
+    await daemon.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+    await expect.poll(() => lines(file).map(({ event }) => event)).toContain('job.done');
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+    // A mode that does not run is no failure.
+    writeFileSync(conf, text.replace('-mode=websocket', '-mode=other'));
+    rotate();
+  });
+
   test('is moved away by size, and nothing is lost on the way', async () => {
     writeFileSync(
       file,
@@ -121,7 +175,11 @@ test('a full disk under Log/ costs lines of the log and nothing else', { timeout
   try {
     const pids = full.tree().sort();
     const client = await WsClient.login(full.wsUrl, 1);
-    for (let n = 0; n < 3; n += 1) await full.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+    const fill = async (): Promise<string> => {
+      await full.run('crontab', 'run', '--name=PushCommentMsg', '--wait');
+      return (await full.run('server', 'status')).stdout;
+    };
+    await expect.poll(fill, { timeout: 30_000 }).toMatch(/warning: log: .* ENOSPC/);
     expect((await full.post('/api/comment/message', { uid: 1, title: 'still here' })).status).toBe(200);
     await client.untilItems(1);
     expect(full.tree().sort()).toEqual(pids);

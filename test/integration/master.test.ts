@@ -90,7 +90,11 @@ const TITLES = [
 describe('the master', () => {
   it('starts everybody, answers on its socket, and stops in order, leaving nothing', async () => {
     const { info, exitCode } = await start();
-    expect(info).toEqual({ pid: process.pid, listen: expect.stringMatching(/^127\.0\.0\.1:\d+$/) });
+    expect(info).toEqual({
+      pid: process.pid,
+      listen: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      warnings: [],
+    });
     expect([...children().keys()].sort()).toEqual(TITLES);
     expect(readFileSync(config.paths.pidFile, 'utf8').trim()).toBe(String(process.pid));
     expect(statSync(config.paths.temp).mode & 0o777).toBe(0o700);

@@ -1,7 +1,7 @@
 /** A real spush in a folder of its own: started, asked, stopped or killed by its pids. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ApiKey, isSigned, signCall } from '../../src/platform/auth/signature.js';
@@ -22,6 +22,8 @@ export interface DaemonOptions {
   readonly port?: number;
   /** Files that each of its processes may have open, as `ulimit -n`. */
   readonly openFiles?: number;
+  /** The user it runs as, and its commands; this one by default. */
+  readonly user?: number;
   /** Signs what `post` and `get` send, unless the test has signed it. */
   readonly key?: ApiKey;
 }
@@ -39,16 +41,19 @@ export class Daemon {
   readonly #ownsHome: boolean;
   readonly #openFiles: number | null;
   readonly #key: ApiKey | null;
+  readonly #as: { readonly uid?: number; readonly gid?: number };
   #process: ChildProcess | null = null;
   #output = '';
 
   private constructor(home: string, port: number, options: DaemonOptions) {
-    const { env, home: given, openFiles, key } = options;
+    const { env, home: given, openFiles, key, user } = options;
     this.home = home;
     this.port = port;
     this.#ownsHome = given === undefined;
     this.#openFiles = openFiles ?? null;
     this.#key = key ?? null;
+    this.#as = user === undefined ? {} : { uid: user, gid: user };
+    if (user !== undefined) chownSync(home, user, user);
     this.#env = {
       ...cleanEnvironment(),
       SPUSH_HOME: home,
@@ -83,6 +88,11 @@ export class Daemon {
     return `ws://127.0.0.1:${this.port}/`;
   }
 
+  /** What it and its commands are started with. */
+  get environment(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
   /** Everything it has printed. */
   get output(): string {
     return this.#output;
@@ -103,6 +113,7 @@ export class Daemon {
       cwd: ROOT,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...this.#as,
     });
     this.#process = child;
     this.#output = '';
@@ -193,7 +204,11 @@ export class Daemon {
   /** Runs a spush command against it. */
   run(...args: string[]): Promise<CommandResult> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [EXECUTABLE, ...args], { cwd: ROOT, env: this.#env });
+      const child = spawn(process.execPath, [EXECUTABLE, ...args], {
+        cwd: ROOT,
+        env: this.#env,
+        ...this.#as,
+      });
       let stdout = '';
       let stderr = '';
       child.stdout.on('data', (data: Buffer) => {

@@ -7,6 +7,7 @@ process.title = title;
 
 const answers = {
   stats: { connections: 1, sessions: 0, accepted: 1, closed: 0, requests: 2, pushes: 0, acks: 0 },
+  troubles: { now: [], failures: {} },
   pendingCount: { pending: 5 },
   'crontab.run': { result: 'ran' },
   'crontab.show': { jobs: [] },

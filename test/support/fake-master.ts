@@ -48,7 +48,7 @@ const PROGRAM = `
 `;
 
 export async function startFakeMaster(
-  paths: { readonly pidFile: string; readonly socket: string },
+  paths: { readonly pidFile: string; readonly socket: string; readonly home: string },
   manner: Manner,
 ): Promise<FakeMaster> {
   const program = await runProgram(PROGRAM, { args: [paths.socket, manner] });

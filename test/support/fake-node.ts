@@ -21,6 +21,7 @@ export const NO_RELAYS: RelayHandlers = {
     'bus.follow': () => ({}),
     'bus.probe': () => ({}),
     'node.figures': () => Promise.reject(new Error('not asked here')),
+    'node.troubles': () => ({}),
     'workers.ask': () => ({ answers: [], silent: [] }),
     'task.run': () => ({ result: null }),
     'handoff.expect': () => ({}),

@@ -54,6 +54,7 @@ export class FakeChild {
         calls: {
           stop: (args) => call('stop', args),
           stats: (args) => call('stats', args),
+          troubles: (args) => call('troubles', args),
           answer: (args) => call('answer', args),
           'task.run': (args) => call('task.run', args),
           'crontab.run': (args) => call('crontab.run', args),

@@ -125,6 +125,7 @@ function relaysTo(mover: Mover, permits: PermitDesk, child: Child): RelayHandler
       'bus.follow': () => ({}),
       'bus.probe': () => ({}),
       'node.figures': () => Promise.reject(new Error('not asked here')),
+      'node.troubles': () => ({}),
       'workers.ask': () => ({ answers: [], silent: [] }),
       'task.run': () => ({ result: null }),
       'handoff.expect': (args) => mover.expect(child, args),

@@ -10,6 +10,7 @@ import type { Paths } from '../../platform/config/config-schema.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { readInstance } from '../../platform/instance/instance-file.js';
 import { isSpushError } from '../../shared/base/errors.js';
+import type { ControlData } from '../../shared/protocol/control-commands.js';
 import type { CliAction, CliContext, GivenOptions } from '../action.js';
 import { askMaster } from '../master-call.js';
 import { progressOf } from '../progress.js';
@@ -25,24 +26,25 @@ export const serverRestart: CliAction = {
     { name: 'force', kind: 'flag', label: '-force', doc: 'kill instead of stopping' },
   ],
   run: async (context, given) => {
-    const options = withSettings(given, await settingsOfRunning(context, given));
+    const started = await askHowStarted(context, given);
+    const options = withSettings(given, started.settings ?? {});
     // A fault found after the stop would leave nothing running.
     await loadConfig(loadOptionsOf(context, options));
     const mode = modeOf(options);
     const paths = locatePaths({ cwd: context.cwd, env: context.env, mode });
-    const detached = options.flag('d') ?? (await ranInBackground(paths));
+    const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths));
     await stopFirst(context, options);
     return startServer(context, options, { detached });
   },
 };
 
-/** What the running server was started with on the command line; nothing when none runs, or none answers. */
-async function settingsOfRunning(
+/** How the running server was started; nothing when none runs, or none answers. */
+async function askHowStarted(
   context: CliContext,
   options: GivenOptions,
-): Promise<Record<string, string>> {
+): Promise<Pick<ControlData<'ping'>, 'settings' | 'background'>> {
   try {
-    return (await askMaster(context, options, 'ping', {})).settings ?? {};
+    return await askMaster(context, options, 'ping', {});
   } catch (error) {
     // Not running, suspended, not ours: the stop says so.
     if (isSpushError(error)) return {};
@@ -73,7 +75,7 @@ async function stopFirst(context: CliContext, options: GivenOptions): Promise<vo
   }
 }
 
-/** A master in the background writes to its log; one in the foreground to a terminal or a pipe. */
+/** Of a master that does not say it: in the background it writes to its log, in the foreground to a terminal or a pipe. */
 async function ranInBackground(paths: Paths): Promise<boolean> {
   const instance = await readInstance(paths);
   if (instance.state !== 'running') return false;

@@ -1,5 +1,4 @@
 /** `spush server start`: in the foreground, or with -d in the background; the banner comes when everything listens. */
-import { makeFolders } from '../../platform/config/config-paths.js';
 import type { Config } from '../../platform/config/config-schema.js';
 import { type LoadedConfig, loadConfig } from '../../platform/config/load-config.js';
 import { alreadyRunning, readInstance } from '../../platform/instance/instance-file.js';
@@ -40,10 +39,9 @@ export async function startServer(
       onReady: announce,
     });
   }
-  // The log is opened here; all else in the folders is the master's.
-  await makeFolders(loaded.config.paths);
   const info = await startDetached({
     mainFile: context.mainFile,
+    mode: loaded.config.mode,
     args: startArguments(options),
     cwd: context.cwd,
     env: context.env,
@@ -66,8 +64,10 @@ function printStarted(
   { loaded, info, detached }: { loaded: LoadedConfig; info: MasterInfo; detached: boolean },
 ): void {
   const { mode, paths } = loaded.config;
+  for (const text of info.warnings) terminal.printError(`warning: ${text}`);
   if (options.flag('json')) {
-    terminal.printJson({ mode, pid: info.pid, listen: info.listen });
+    const { pid, listen, warnings } = info;
+    terminal.printJson({ mode, pid, listen, warnings });
     return;
   }
   terminal.print(banner({ loaded, info, version, paint: terminal.paint }));

@@ -6,14 +6,15 @@ import { systemClock } from '../../platform/clock/system-clock.js';
 import { locatePaths } from '../../platform/config/config-paths.js';
 import { unlinkIfThere } from '../../platform/instance/atomic-files.js';
 import { readInstance, removeStaleInstance } from '../../platform/instance/instance-file.js';
-import type { ProcessIdentity } from '../../platform/instance/process-identity.js';
+import { type KnownProcess, signalProcess } from '../../platform/instance/signal-process.js';
 import { msBetween, msLater } from '../../shared/base/clock.js';
 import { EXIT, isSpushError, SpushError } from '../../shared/base/errors.js';
 import { type CliAction, type CliContext, type GivenOptions, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { configuredSeconds } from '../configured-seconds.js';
 import { dateTime } from '../date-time.js';
-import { callMaster, isSuspended, type MasterTarget, notRunning } from '../master-call.js';
-import { killTree, names, readTree, signal, waitGone } from '../process-tree.js';
+import { findMaster } from '../find-master.js';
+import { callMaster, isSuspended, type MasterTarget } from '../master-call.js';
+import { killTree, names, readTree, waitGone } from '../process-tree.js';
 import { progressOf, type Tell } from '../progress.js';
 import { modeOf } from '../start-options.js';
 
@@ -49,54 +50,31 @@ export function stoppedText({ pid, stoppedAt }: Stopped): string {
 export async function stopServer(context: CliContext, options: GivenOptions): Promise<Stopped> {
   const mode = modeOf(options);
   const target = { mode, paths: locatePaths({ cwd: context.cwd, env: context.env, mode }) };
-  const master = await findMaster(target);
+  const master = await findMaster(target, context.patience.answerMs);
   const tell = progressOf(context, options);
   if (options.flag('force')) await forceStop(target, master, tell);
   else await orderlyStop(context, target, master, tell);
-  return { pid: master.pid, stoppedAt: new Date(systemClock.now()) };
-}
-
-async function findMaster(target: MasterTarget): Promise<ProcessIdentity> {
-  const { mode, paths } = target;
-  const instance = await readInstance(paths);
-  switch (instance.state) {
-    case 'running':
-      return instance.identity;
-    case 'none':
-      throw await notRunning(target, `there is no pid file at ${paths.pidFile}`);
-    case 'stale': {
-      const removed = await removeStaleInstance(paths, instance);
-      const what = removed ? 'the stale file is removed' : 'another start is replacing the stale file';
-      throw await notRunning(
-        target,
-        `pid ${instance.pid} in ${paths.pidFile} is not its master any more; ${what}`,
-      );
-    }
-    case 'unreadable':
-      throw new SpushError(
-        instance.denied ? 'CONTROL_NO_PERMISSION' : 'STOP_FAILED',
-        `cannot tell whether mode ${mode} runs: ${instance.reason}`,
-      );
-  }
+  return { pid: master.identity.pid, stoppedAt: new Date(systemClock.now()) };
 }
 
 async function orderlyStop(
   context: CliContext,
   target: MasterTarget,
-  master: ProcessIdentity,
+  master: KnownProcess,
   tell: Tell,
 ): Promise<void> {
   const { patience } = context;
+  const { pid } = master.identity;
   // The children stop within StopSeconds; the master goes after them.
   const deadlineMs = (await configuredSeconds(context, target.mode, 'StopSeconds')) * 1000 + patience.spareMs;
   const end = msLater(systemClock.moment(), deadlineMs);
   const answered = await askToStop(target, { deadlineMs, answerMs: patience.answerMs, tell, master });
   if (!answered) {
-    tell(`the control socket does not answer; sending SIGTERM to pid ${master.pid}`);
-    signal(master, 'SIGTERM');
-    tell(`waiting for pid ${master.pid} to end`);
+    tell(`the control socket does not answer; sending SIGTERM to pid ${pid}`);
+    signalProcess(master, 'SIGTERM');
+    tell(`waiting for pid ${pid} to end`);
   }
-  const left = await waitGone([{ identity: master, title: 'master' }], {
+  const left = await waitGone([master], {
     deadlineMs: msBetween(systemClock.moment(), end),
   });
   if (left.length > 0) throw await notStopped(target, master, deadlineMs, answered);
@@ -106,7 +84,7 @@ interface AskToStopOptions {
   readonly deadlineMs: number;
   readonly answerMs: number;
   readonly tell: Tell;
-  readonly master: ProcessIdentity;
+  readonly master: KnownProcess;
 }
 
 /** False when nobody answers, so that another way must be tried; what else goes wrong is for the person. */
@@ -121,7 +99,7 @@ async function askToStop(
     if (hasGone(error)) return true;
     if (!isSpushError(error, 'CONTROL_NO_ANSWER')) throw error;
     // A suspended process takes no SIGTERM either until it goes on; then it would stop out of the blue.
-    if (await isSuspended(master.pid)) throw error;
+    if (await isSuspended(master.identity.pid)) throw error;
     return false;
   }
   try {
@@ -140,18 +118,18 @@ function hasGone(error: unknown): boolean {
 
 async function notStopped(
   { mode }: MasterTarget,
-  master: ProcessIdentity,
+  master: KnownProcess,
   deadlineMs: number,
   answered: boolean,
 ): Promise<SpushError> {
   const left = names(await readTree(master));
   return new SpushError(
     answered ? 'STOP_FAILED' : 'CONTROL_NO_ANSWER',
-    `stop server fail for pid ${master.pid}: after ${deadlineMs / 1000} s still running: ${left}; try: spush server stop -force -mode=${mode}`,
+    `stop server fail for pid ${master.identity.pid}: after ${deadlineMs / 1000} s still running: ${left}; try: spush server stop -force -mode=${mode}`,
   );
 }
 
-async function forceStop({ paths }: MasterTarget, master: ProcessIdentity, tell: Tell): Promise<void> {
+async function forceStop({ paths }: MasterTarget, master: KnownProcess, tell: Tell): Promise<void> {
   const { killed, ports } = await killTree(master, { deadlineMs: KILL_MS });
   tell(`killed: ${names(killed)}`);
   if (ports.length > 0) tell(`free again: ${ports.map(({ port }) => `port ${port}`).join(', ')}`);

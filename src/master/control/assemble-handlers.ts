@@ -10,6 +10,7 @@ import type { FrontDoor } from '../accept/front-door.js';
 import type { LiveConfig } from '../live-config.js';
 import type { Relays } from '../relays.js';
 import { askStats } from '../status/ask-stats.js';
+import type { ProcessTroubles } from '../status/ask-troubles.js';
 import type { OwnFigures } from '../status/node-figures.js';
 import { processFigures } from '../status/process-figures.js';
 import type { Child } from '../supervisor/child.js';
@@ -22,6 +23,7 @@ import type { WorkerCount } from '../supervisor/worker-count.js';
 import { configSet } from './commands/config-set.js';
 import { crontabReset, crontabResume, crontabShow, crontabStop } from './commands/crontab-jobs.js';
 import { crontabRun } from './commands/crontab-run.js';
+import { logReopen } from './commands/log-reopen.js';
 import { ping } from './commands/ping.js';
 import { processKill } from './commands/process-kill.js';
 import { processShow } from './commands/process-show.js';
@@ -33,7 +35,7 @@ import { taskStatus } from './commands/task-status.js';
 import type { ControlHandlers } from './control-handlers.js';
 
 export interface HandlersParts {
-  readonly options: Pick<RunMasterOptions, 'loadOptions' | 'version'>;
+  readonly options: Pick<RunMasterOptions, 'loadOptions' | 'version' | 'console'>;
   readonly live: LiveConfig;
   readonly supervisor: Supervisor;
   readonly stop: NodeStop;
@@ -47,6 +49,10 @@ export interface HandlersParts {
   readonly figures: OwnFigures;
   /** Asks all children, then adds up. */
   readonly sums: () => Promise<ChildStats>;
+  /** Asks all processes. */
+  readonly troubles: () => Promise<readonly ProcessTroubles[]>;
+  /** Every process opens the log file anew. */
+  readonly reopenLogs: () => number;
   readonly listen: () => string;
   readonly effectiveMaxLinks: () => number;
   readonly shortage: (config: Config) => string | null;
@@ -68,13 +74,18 @@ export function assembleHandlers(parts: HandlersParts): ControlHandlers {
   const taskWorkers = (): Slot[] => supervisor.slotsOf('task');
   const scheduler = (): Child | undefined => supervisor.ready('crontab')[0];
   return {
-    ping: ping(mode, options.loadOptions.settings),
+    ping: ping({
+      mode,
+      settings: options.loadOptions.settings ?? {},
+      background: options.console === 'none',
+    }),
     'server.status': serverStatus({
       config: () => live.current,
       listen: parts.listen,
       effectiveMaxLinks: parts.effectiveMaxLinks,
       door: () => parts.door.counts,
       sums: parts.sums,
+      troubles: parts.troubles,
       figures: parts.figures,
       workers: () => supervisor.ready('worker'),
       taskWorkers: () => supervisor.ready('task'),
@@ -115,6 +126,7 @@ export function assembleHandlers(parts: HandlersParts): ControlHandlers {
     'crontab.run': crontabRun({ scheduler, taskSeconds: () => live.current.system.TaskSeconds }),
     'task.status': taskStatus({ taskWorkers, statsOf, queued: () => relays.tasks.queued }),
     'task.reboot': taskReboot({ taskWorkers, replacing, replacer, clock }),
+    'log.reopen': logReopen(parts.reopenLogs),
     'config.set': configSet({ live, configuring, replacing, workerCount, shortage: parts.shortage, log }),
   };
 }

@@ -1,23 +1,25 @@
 /**
  * The file of the control socket: for the owner alone, replaced when a dead master left it, never when a living one
- * listens, and made again when somebody removes it while we run.
+ * listens, and made again when somebody removes or replaces it while we run. That it cannot be made is a trouble.
  */
-import { chmod, lstat, mkdir, stat, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import type { Troubles } from '../../platform/health/troubles.js';
+import { FOLDER_MODES, tighten } from '../../platform/instance/private-modes.js';
+import { whoListens } from '../../platform/instance/unix-listener.js';
 import type { Log } from '../../platform/log/log.js';
 import { errorText, SpushError } from '../../shared/base/errors.js';
 
 /** How often the file is looked for. */
 export const LOOK_EVERY_MS = 2000;
 /** Nobody but the owner may read or write the socket. */
+const SOCKET_MODE = 0o600;
 const SOCKET_UMASK = 0o177;
-const FOLDER_MODE = 0o700;
-/** A listener answers a connection at once, even when its process is stopped; the kernel does it. */
-const CONNECT_MS = 1000;
 
 export interface ControlSocketOptions {
   readonly path: string;
+  readonly troubles: Pick<Troubles, 'begin' | 'end'>;
   readonly log: Log;
   onConnection(socket: Socket): void;
 }
@@ -25,6 +27,8 @@ export interface ControlSocketOptions {
 export class ControlSocket {
   readonly #options: ControlSocketOptions;
   #server: Server | null = null;
+  /** Device and inode of the file that the server listens on. */
+  #identity = '';
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -49,71 +53,87 @@ export class ControlSocket {
     this.#server = null;
   }
 
+  /** Throws when what is at the path must stay. */
   async #makeRoom(): Promise<void> {
     const { path, log } = this.#options;
-    switch (await whoListens(path)) {
-      case 'nobody':
-        return;
-      case 'living':
-        throw new SpushError('ALREADY_RUNNING', `another master listens on ${path}; stop it first`);
-      case 'dead':
-        if (!(await lstat(path)).isSocket()) {
-          throw new SpushError('START_FAILED', `${path} is in the way: it is not a socket; move it away`);
-        }
-        log.info('control.staleSocket', { path });
-        await unlink(path);
+    const found = await lookAt(path);
+    if (found === null) return;
+    if (!found.isSocket) {
+      throw new SpushError('START_FAILED', `${path} is in the way: it is not a socket; move it away`);
     }
+    if ((await listenerAt(path)) === 'living') {
+      throw new SpushError('ALREADY_RUNNING', `another master listens on ${path}; stop it first`);
+    }
+    log.info('control.staleSocket', { path });
+    await unlink(path);
   }
 
-  #listen(): Promise<void> {
-    const { path, onConnection, log } = this.#options;
-    return new Promise((resolve, reject) => {
-      const server = createServer(onConnection);
-      server.once('error', (cause) => {
-        reject(new SpushError('START_FAILED', `cannot listen on ${path}: ${errorText(cause)}`, { cause }));
-      });
-      const umask = process.umask(SOCKET_UMASK);
-      try {
-        // A Unix socket is bound within this call, so it gets its mode from the umask of this moment.
-        server.listen(path, () => {
-          server.on('error', (error) => log.error('control.socket', { error: errorText(error) }));
-          this.#server = server;
-          resolve();
-        });
-      } finally {
-        process.umask(umask);
-      }
-    });
+  async #listen(): Promise<void> {
+    const { path } = this.#options;
+    const server = await listenForOwner(path, this.#options);
+    const found = await lookAt(path);
+    this.#identity = found?.identity ?? '';
+    this.#server = server;
   }
 
   #lookLater(): void {
-    this.#timer = setTimeout(() => {
-      this.#look().catch((error: unknown) => {
-        this.#options.log.error('control.socketNotMade', { error: errorText(error) });
-        if (!this.#closed) this.#lookLater();
-      });
+    if (this.#closed) return;
+    this.#timer = setTimeout(async () => {
+      const { path, troubles } = this.#options;
+      try {
+        await this.#look();
+        troubles.end('controlSocket');
+      } catch (error) {
+        troubles.begin('controlSocket', `the control socket ${path} cannot be made: ${errorText(error)}`);
+      }
+      this.#lookLater();
     }, LOOK_EVERY_MS);
   }
 
   async #look(): Promise<void> {
     const { path, log } = this.#options;
-    if (!(await exists(path)) && !this.#closed) {
-      log.warn('control.socketVanished', { path });
-      // First the old one: closing it unlinks the path, whatever is there.
-      this.#server?.close();
-      this.#server = null;
-      await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
-      await this.#listen();
-      if (this.#closed) this.close();
+    const found = await lookAt(path);
+    if (found && this.#server && found.identity === this.#identity) {
+      if (found.mode !== SOCKET_MODE) await chmod(path, SOCKET_MODE);
+      return;
     }
-    if (!this.#closed) this.#lookLater();
+    if (found) await this.#makeRoom();
+    log.warn('control.socketVanished', { path });
+    // First the old one: closing it unlinks the path, whatever is there.
+    this.#server?.close();
+    this.#server = null;
+    await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODES.temp });
+    if (this.#closed) return;
+    await this.#listen();
+    if (this.#closed) this.close();
   }
+}
+
+function listenForOwner(
+  path: string,
+  { onConnection, log }: Pick<ControlSocketOptions, 'onConnection' | 'log'>,
+): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer(onConnection);
+    server.once('error', (cause) => {
+      reject(new SpushError('START_FAILED', `cannot listen on ${path}: ${errorText(cause)}`, { cause }));
+    });
+    const umask = process.umask(SOCKET_UMASK);
+    try {
+      // A Unix socket is bound within this call, so it gets its mode from the umask of this moment.
+      server.listen(path, () => {
+        server.on('error', (error) => log.error('control.socket', { error: errorText(error) }));
+        resolve(server);
+      });
+    } finally {
+      process.umask(umask);
+    }
+  });
 }
 
 async function keepForOwner(folder: string): Promise<void> {
   try {
-    const { mode } = await stat(folder);
-    if ((mode & 0o077) !== 0) await chmod(folder, FOLDER_MODE);
+    await tighten(folder, FOLDER_MODES.temp);
   } catch (cause) {
     throw new SpushError('START_FAILED', `${folder} cannot be kept for its owner: ${errorText(cause)}`, {
       cause,
@@ -121,31 +141,29 @@ async function keepForOwner(folder: string): Promise<void> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+interface Found {
+  readonly identity: string;
+  readonly isSocket: boolean;
+  readonly mode: number;
+}
+
+async function lookAt(path: string): Promise<Found | null> {
   try {
-    await lstat(path);
-    return true;
+    const stats = await lstat(path, { bigint: true });
+    const mode = Number(stats.mode & 0o777n);
+    return { identity: `${stats.dev}:${stats.ino}`, isSocket: stats.isSocket(), mode };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }
 
-function whoListens(path: string): Promise<'nobody' | 'dead' | 'living'> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    const settle = (who: 'nobody' | 'dead' | 'living'): void => {
-      socket.destroy();
-      resolve(who);
-    };
-    socket.setTimeout(CONNECT_MS, () => settle('living'));
-    socket.once('connect', () => settle('living'));
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') settle('nobody');
-      else if (error.code === 'ECONNREFUSED') settle('dead');
-      // The backlog of a living listener is full.
-      else if (error.code === 'EAGAIN') settle('living');
-      else reject(new SpushError('START_FAILED', `cannot tell who listens on ${path}: ${error.message}`));
+async function listenerAt(path: string): Promise<'nobody' | 'dead' | 'living'> {
+  try {
+    return await whoListens(path);
+  } catch (cause) {
+    throw new SpushError('START_FAILED', `cannot tell who listens on ${path}: ${errorText(cause)}`, {
+      cause,
     });
-  });
+  }
 }

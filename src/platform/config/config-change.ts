@@ -12,7 +12,7 @@ import { CONFIG_KEYS, type ConfigKey, findKey } from './config-keys.js';
 import type { Config } from './config-schema.js';
 import type { ConfigSource } from './config-source.js';
 import { deepFreeze } from './deep-freeze.js';
-import { MASK } from './describe-config.js';
+import { shownValue } from './describe-config.js';
 import { resolveFilePaths } from './resolve-file-paths.js';
 
 const WHERE = 'config set';
@@ -55,7 +55,7 @@ export async function setLiveKey(config: Config, path: string, text: string): Pr
   const changed = resolveFilePaths(withValue(config, key, parsed.value));
   const faults = await newFaults(config, changed, key);
   if (faults.length > 0) throw invalid(faults);
-  const shown = (value: unknown): unknown => (key.meta.secret ? MASK : value);
+  const shown = (value: unknown): unknown => shownValue(key.meta, value);
   return {
     config: deepFreeze(changed),
     before: shown(valueAt(config, key)),

@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import { SpushError } from '../../shared/base/errors.js';
 import { clipped } from '../../shared/base/well-formed.js';
+import { withoutSecrets } from './address-text.js';
 import type { ConfigKey } from './config-keys.js';
 
 export interface ConfigFault {
@@ -89,7 +90,7 @@ const SHOWN_MAX = 120;
 function shown(key: ConfigKey, value: unknown): string {
   if (value === undefined) return 'is missing';
   if (key.meta.secret) return value === '' ? 'is empty' : 'is not right (a secret, so not shown)';
-  return `is ${valueText(value)}`;
+  return `is ${valueText(key.meta.address && typeof value === 'string' ? withoutSecrets(value) : value)}`;
 }
 
 /** A value on one short line. */

@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText, SpushError } from '../../shared/base/errors.js';
-import { isMode } from '../../shared/domain/role.js';
+import { isFormerMode, isMode } from '../../shared/domain/role.js';
 import { type ConfigFault, configInvalid } from './config-fault.js';
 import { type ConfigFile, ENV_NAMES, type Paths, type PushEnv } from './config-schema.js';
 
@@ -25,16 +25,21 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 /** The package's own folder: holds package.json, bootstrap.ts and conf/ as shipped. */
 export const PACKAGE_ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
-/** Throws CONFIG_INVALID, or USAGE for a mode that cannot be a file name. */
+/** Where a server is that may run already. Throws CONFIG_INVALID, or USAGE for what was never the name of a mode. */
 export function locatePaths(options: PathOptions): Paths {
-  const { paths, faults } = findPaths(options);
+  if (!isFormerMode(options.mode)) throw wrongMode(options.mode);
+  const { paths, faults } = locate(options);
   if (faults.length > 0) throw configInvalid(faults);
   return paths;
 }
 
-/** As locatePaths, but answers the faults, to be listed with those of the files. */
-export function findPaths({ cwd, env, mode }: PathOptions): { paths: Paths; faults: ConfigFault[] } {
-  assertMode(mode);
+/** Where a server is to be started. Answers the faults, to be listed with those of the files; throws USAGE for the mode. */
+export function findPaths(options: PathOptions): { paths: Paths; faults: ConfigFault[] } {
+  if (!isMode(options.mode)) throw wrongMode(options.mode);
+  return locate(options);
+}
+
+function locate({ cwd, env, mode }: PathOptions): { paths: Paths; faults: ConfigFault[] } {
   const faults: ConfigFault[] = [];
   const root = env['SPUSH_ROOT'] ? resolve(cwd, env['SPUSH_ROOT']) : nearestRoot(cwd);
   if (!isFolder(root)) {
@@ -74,24 +79,23 @@ export function envFile(root: string, env: PushEnv, file: Exclude<ConfigFile, 's
   return join(root, 'conf', ENV_NAMES[env], `${file}.ts`);
 }
 
-/** Makes the folders spush writes to. Temp/ is for its owner alone: the control socket is in it. */
-export async function makeFolders(paths: Paths): Promise<void> {
+/** Temp/ is for its owner alone: the control socket is in it. Without it nobody could stop the server, so it must be. */
+export async function makeTempFolder({ temp }: Pick<Paths, 'temp'>): Promise<void> {
   try {
-    await mkdir(paths.temp, { recursive: true, mode: 0o700 });
-    await mkdir(paths.log, { recursive: true });
-    await mkdir(paths.data, { recursive: true });
+    await mkdir(temp, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new SpushError('START_FAILED', `cannot make the folders in ${paths.home}: ${errorText(cause)}`, {
-      cause,
-    });
+    throw new SpushError('START_FAILED', `cannot make the folder ${temp}: ${errorText(cause)}`, { cause });
   }
 }
 
-function assertMode(mode: string): void {
-  if (isMode(mode)) return;
-  throw new SpushError(
+function wrongMode(mode: string): SpushError {
+  const expected = 'expected 1 to 32 letters, digits, dashes or underscores, the first a letter or digit';
+  const text = `the mode is ${JSON.stringify(mode)}; ${expected}`;
+  if (!isFormerMode(mode)) return new SpushError('USAGE', text);
+  const name = mode.replaceAll('.', '-');
+  return new SpushError(
     'USAGE',
-    `the mode is ${JSON.stringify(mode)}; expected 1 to 32 letters, digits, dots, dashes or underscores, the first a letter or digit`,
+    `${text}. Dots are no longer taken, as files of such a mode could be those of another: stop it if it runs (spush server stop -mode=${mode}), rename Data/${mode}.* to Data/${name}.*, and start it as -mode=${name}`,
   );
 }
 

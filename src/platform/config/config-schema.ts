@@ -14,6 +14,8 @@ export type KeyMeta = {
   /** live: on `server reload` or `config set`, without a new process; restart: with the next start. */
   readonly apply: 'live' | 'restart';
   readonly secret?: true;
+  /** An address, whose user and query may be secrets: those are never shown. */
+  readonly address?: true;
 };
 
 const live = (doc: string, unit?: string): KeyMeta => ({ doc, apply: 'live', ...(unit ? { unit } : {}) });
@@ -308,7 +310,10 @@ export const gzcpSchema = z.strictObject({
     .url({ protocol: /^https?$/ })
     .nullable()
     .default(null)
-    .meta(restart('Address that tells whose key it is; null in PUSHENV 0: the built-in verifier.')),
+    .meta({
+      ...restart('Address that tells whose key it is; null in PUSHENV 0: the built-in verifier.'),
+      address: true,
+    }),
   secret: z.string().default('').meta(secret('Shared secret of the token parameter.')),
   token: z
     .custom<GzcpToken>(

@@ -1,4 +1,6 @@
 /** The configuration as rows, for `spush config show`, the banner and the docs. Secret values are masked here. */
+
+import { withoutSecrets } from './address-text.js';
 import { CONFIG_KEYS } from './config-keys.js';
 import type { ConfigFile, KeyMeta } from './config-schema.js';
 import { sourceText } from './config-source.js';
@@ -32,13 +34,20 @@ export function describeConfig({ config, sources }: LoadedConfig): ConfigRow[] {
     return {
       file,
       key: path,
-      value: meta.secret ? masked(value) : typeof value === 'function' ? '(function)' : value,
+      value: shownValue(meta, value),
       source: sourceOf(path),
       apply: meta.apply,
       unit: meta.unit ?? null,
     };
   });
   return [pushEnv, ...rows];
+}
+
+/** A value as it may be shown to anybody. */
+export function shownValue(meta: KeyMeta, value: unknown): unknown {
+  if (meta.secret) return masked(value);
+  if (meta.address && typeof value === 'string') return withoutSecrets(value);
+  return typeof value === 'function' ? '(function)' : value;
 }
 
 /** That nothing is set is no secret, and often what is looked for. */

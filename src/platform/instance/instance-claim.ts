@@ -6,6 +6,7 @@
  * a claim made too late, after somebody else was done, finds it changed and is given back.
  */
 import { linkIfFree, unlinkIfThere } from './atomic-files.js';
+import { MeaninglessFile } from './meaningless-file.js';
 import { isAlive, type ProcessIdentity, sameProcess } from './process-identity.js';
 
 export interface ClaimOptions {
@@ -43,12 +44,26 @@ export async function claimAfter(options: ClaimOptions): Promise<Claim> {
       await unlinkIfThere(claim);
       return { state: 'changed' };
     }
-    const rival = await readIdentityFile(claim);
+    const rival = await readRival(claim, readIdentityFile);
     if (rival === null) return { state: 'changed' };
     if (await isAlive(rival)) return { state: 'taken', by: rival.pid };
     dead = rival;
   }
   return { state: 'changed' };
+}
+
+/** A claim gets its name when it is complete: one that makes no sense is nobody's, and goes. */
+async function readRival(
+  claim: string,
+  readIdentityFile: ClaimOptions['readIdentityFile'],
+): Promise<ProcessIdentity | null> {
+  try {
+    return await readIdentityFile(claim);
+  } catch (error) {
+    if (!(error instanceof MeaninglessFile)) throw error;
+    await unlinkIfThere(claim);
+    return null;
+  }
 }
 
 async function unlinkAll(files: readonly string[]): Promise<void> {

@@ -10,6 +10,8 @@ export interface MasterInfo {
   readonly pid: number;
   /** Where the Workers listen, with the real port, e.g. `0.0.0.0:9501`. */
   readonly listen: string;
+  /** What is wrong and has not kept the server from starting, in words. */
+  readonly warnings: readonly string[];
 }
 
 export interface RunMasterOptions {

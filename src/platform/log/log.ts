@@ -3,12 +3,14 @@
  * foreground shows them on standard output too: readable on a terminal, as JSON elsewhere.
  *
  * Keys, tokens and message bodies never come here: fields are named one by one where they are logged, whole objects of
- * peers are not. A log that cannot be written (disk full, terminal gone) loses lines and harms nothing.
+ * peers are not. A log that cannot be opened or written (folder gone, disk full, terminal gone or stopped) costs lines and
+ * harms nothing: it is a trouble (platform/health/troubles.ts), and standard error gets the lines of the file meanwhile.
  */
-import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { pino } from 'pino';
 import type { LogConsole } from '../../shared/protocol/ipc.js';
+import type { Troubles } from '../health/troubles.js';
+import { type ConsoleStream, consoleStream } from './console-stream.js';
+import { LogFile } from './log-file.js';
 import { readableLine } from './readable-line.js';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
@@ -28,23 +30,36 @@ export interface LogOptions {
   /** Null: no file. */
   readonly file: string | null;
   readonly console: LogConsole;
+  /** Told when lines cannot be written; what begins while the log is opened is told in it once `tellIn` has it. */
+  readonly troubles: Troubles;
 }
 
 export interface OpenLog extends Log {
   /** Opens the file anew under its name: after somebody has moved it away. */
   reopen(): void;
   setLevel(level: LogLevel): void;
+  /** Lets go of the file; what is logged afterwards is not in it. */
+  close(): void;
 }
 
-/** Writes at once, so that a process that dies has told. */
+/** Writes at once, so that a process that dies has told. Never throws. */
 export function openLog(options: LogOptions): OpenLog {
-  const streams: pino.StreamEntry[] = [];
-  const file = options.file === null ? null : openDestination(options.file);
-  if (file) streams.push({ level: 'trace', stream: file });
-  if (options.console === 'json') streams.push({ level: 'trace', stream: openDestination(1) });
-  if (options.console === 'coloured' || options.console === 'plain') {
-    streams.push({ level: 'trace', stream: readableConsole(options.console === 'coloured') });
-  }
+  const { troubles } = options;
+  const shown = options.console === 'none' ? null : consoleStream('stdout', troubles);
+  const file =
+    options.file === null
+      ? null
+      : new LogFile({
+          file: options.file,
+          process: options.process,
+          troubles,
+          instead: shown
+            ? { write() {}, where: 'standard output has its lines' }
+            : insteadOfFile(consoleStream('stderr', null)),
+        });
+  const { console } = options;
+  const screen =
+    shown === null || console === 'json' ? shown : { write: readable(shown, console === 'coloured') };
   const logger = pino(
     {
       level: options.level,
@@ -53,7 +68,12 @@ export function openLog(options: LogOptions): OpenLog {
       formatters: { level: (label) => ({ level: label }) },
       messageKey: 'event',
     },
-    pino.multistream(streams),
+    {
+      write(line) {
+        file?.write(line);
+        screen?.write(line);
+      },
+    },
   );
   return {
     debug: (event, fields = {}) => logger.debug(fields, event),
@@ -64,22 +84,16 @@ export function openLog(options: LogOptions): OpenLog {
     setLevel(level) {
       logger.level = level;
     },
+    close: () => file?.close(),
   };
 }
 
-type Destination = ReturnType<typeof pino.destination>;
-
-function openDestination(dest: string | number): Destination {
-  if (typeof dest === 'string') mkdirSync(path.dirname(dest), { recursive: true });
-  const destination = pino.destination({ dest, append: true, sync: true });
-  // ENOSPC, EIO, EPIPE: the line is lost; there is nowhere to tell it.
-  destination.on('error', () => {});
-  return destination;
+function insteadOfFile(stderr: ConsoleStream): { write(line: string): void; readonly where: string } {
+  return { write: (line) => stderr.write(line), where: 'standard error has its lines' };
 }
 
-function readableConsole(colour: boolean): pino.DestinationStream {
-  const terminal = openDestination(1);
-  return { write: (line) => void terminal.write(readableLine(line, colour)) };
+function readable(terminal: ConsoleStream, colour: boolean): (line: string) => void {
+  return (line) => terminal.write(readableLine(line, colour));
 }
 
 /** For tests and for tools that do not log. */

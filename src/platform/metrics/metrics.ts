@@ -3,6 +3,7 @@
  * nowhere else. What is counted on the hot path stays a plain number elsewhere and is read at the scrape (`follow`).
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { NodeTroubles } from '../../shared/protocol/node-troubles.js';
 import { type BreakerState, GZCP_OUTCOMES, type GzcpMeter } from '../auth/user-verifier.js';
 import type { LoopDelay } from './loop-delay.js';
 
@@ -170,6 +171,43 @@ export class Metrics {
       collect() {
         this.reset();
         for (const [reason, count] of Object.entries(read())) this.inc({ reason }, count);
+      },
+    });
+  }
+
+  /**
+   * Once per process: the troubles of its node are read at each scrape. Every Worker of the node says the same, and of
+   * several nodes the one that has most counts.
+   */
+  followTroubles(read: () => Promise<NodeTroubles>): void {
+    const labelNames = ['trouble'] as const;
+    const settings = { labelNames, registers: [this.registry], aggregator: 'max' as const };
+    // Both are collected for the same page: one question is enough.
+    let asked: Promise<NodeTroubles> | null = null;
+    const once = (): Promise<NodeTroubles> => {
+      asked ??= read().finally(() => {
+        asked = null;
+      });
+      return asked;
+    };
+    new Gauge({
+      ...settings,
+      name: 'spush_troubles',
+      help: 'Processes of the node that have this trouble now; it does not stop delivery.',
+      async collect() {
+        const troubles = await once();
+        this.reset();
+        for (const [trouble, { processes }] of Object.entries(troubles)) this.set({ trouble }, processes);
+      },
+    });
+    new Counter({
+      ...settings,
+      name: 'spush_trouble_failures_total',
+      help: 'Tries that failed because of this trouble, in all processes of the node; for the log: lines that are not in it.',
+      async collect() {
+        const troubles = await once();
+        this.reset();
+        for (const [trouble, { failures }] of Object.entries(troubles)) this.inc({ trouble }, failures);
       },
     });
   }

@@ -3,13 +3,15 @@
  * One call at a time, so that they arrive in order; the program waits until systemd has read the notice, so none is lost
  * because its sender has ended before systemd looked who it was.
  *
- * A call that fails is logged once in the life of the process. Where the program is missing, no further call is tried.
+ * A notice that does not get through is a trouble: what is so at that moment is told again every few seconds until it does,
+ * because a systemd that never hears READY=1 ends the service.
  */
 import { execa } from 'execa';
 import { type Clock, momentMs } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import { systemClock } from '../clock/system-clock.js';
 import type { ServiceManager } from '../config/service-manager.js';
+import type { Troubles } from '../health/troubles.js';
 import type { Log } from '../log/log.js';
 import { type Notifier, silentNotifier, type Vitals } from './notifier.js';
 
@@ -17,6 +19,7 @@ import { type Notifier, silentNotifier, type Vitals } from './notifier.js';
 const CALL_DEADLINE_MS = 10_000;
 /** With one call at a time, more than this waiting means that none gets through. */
 const WAITING_MAX = 16;
+export const TRY_AGAIN_MS = 5000;
 
 /** Runs the program with these words; rejects when it fails. */
 export type SendNotice = (assignments: readonly string[]) => Promise<unknown>;
@@ -24,15 +27,24 @@ export type SendNotice = (assignments: readonly string[]) => Promise<unknown>;
 export interface SystemdNotifierDeps {
   readonly send: SendNotice;
   readonly watchdogMs: number | null;
+  readonly troubles: Pick<Troubles, 'begin' | 'end'>;
   readonly log: Log;
   /** Has to be the machine's, which systemd reads too. */
   readonly clock?: Pick<Clock, 'moment'>;
 }
 
-export function createNotifier(manager: ServiceManager | null, log: Log): Notifier {
+export function createNotifier(
+  manager: ServiceManager | null,
+  { troubles, log }: Pick<SystemdNotifierDeps, 'troubles' | 'log'>,
+): Notifier {
   if (manager === null) return silentNotifier;
   const { notifySocket, watchdogMs } = manager;
-  return new SystemdNotifier({ send: systemdNotify('systemd-notify', notifySocket), watchdogMs, log });
+  return new SystemdNotifier({
+    send: systemdNotify('systemd-notify', notifySocket),
+    watchdogMs,
+    troubles,
+    log,
+  });
 }
 
 /** @param program its name or path. */
@@ -50,8 +62,9 @@ export class SystemdNotifier implements Notifier {
   readonly #deps: SystemdNotifierDeps;
   #last: Promise<void> = Promise.resolve();
   #waiting = 0;
-  #hasFailed = false;
-  #isMissing = false;
+  /** What is so now, and was not told yet because that failed; a later notice takes its place. */
+  #untold: readonly string[] | null = null;
+  #again: NodeJS.Timeout | null = null;
   #watchdog: NodeJS.Timeout | null = null;
   #vitals: (() => Vitals) | null = null;
   #isBeating = false;
@@ -94,6 +107,8 @@ export class SystemdNotifier implements Notifier {
   async close(): Promise<void> {
     this.stopWatchdog();
     await this.#last;
+    if (this.#again) clearTimeout(this.#again);
+    this.#again = null;
   }
 
   async #beat(vitals: () => Vitals): Promise<void> {
@@ -115,7 +130,10 @@ export class SystemdNotifier implements Notifier {
   }
 
   #tell(assignments: readonly string[]): Promise<void> {
-    if (this.#isMissing || this.#waiting >= WAITING_MAX) return this.#last;
+    if (this.#waiting >= WAITING_MAX) {
+      if (isState(assignments)) this.#untold = assignments;
+      return this.#last;
+    }
     this.#waiting += 1;
     this.#last = this.#last.then(() => this.#send(assignments));
     return this.#last;
@@ -123,20 +141,34 @@ export class SystemdNotifier implements Notifier {
 
   async #send(assignments: readonly string[]): Promise<void> {
     this.#waiting -= 1;
-    if (this.#isMissing) return;
+    const { send, troubles } = this.#deps;
     try {
-      await this.#deps.send(assignments);
+      await send(assignments);
+      if (this.#untold === null || this.#untold === assignments) {
+        this.#untold = null;
+        troubles.end('notify');
+      } else this.#tellAgain();
     } catch (error) {
-      this.#isMissing = isMissingProgram(error);
-      if (this.#hasFailed) return;
-      this.#hasFailed = true;
-      this.#deps.log.warn('notify.failed', {
-        notice: assignments[0],
-        error: errorText(error),
-        hint: this.#isMissing ? 'the program systemd-notify is not in PATH' : undefined,
-      });
+      if (isState(assignments)) this.#untold = assignments;
+      const hint = isMissingProgram(error) ? '; the program systemd-notify is not in PATH' : '';
+      troubles.begin('notify', `systemd could not be told ${assignments[0]}: ${errorText(error)}${hint}`);
+      this.#tellAgain();
     }
   }
+
+  #tellAgain(): void {
+    if (this.#again !== null) return;
+    this.#again = setTimeout(() => {
+      this.#again = null;
+      if (this.#untold !== null) void this.#tell(this.#untold);
+    }, TRY_AGAIN_MS);
+    this.#again.unref();
+  }
+}
+
+/** A sign of life is of its moment: the next one comes by itself. */
+function isState(assignments: readonly string[]): boolean {
+  return !assignments.includes('WATCHDOG=1');
 }
 
 function isMissingProgram(error: unknown): boolean {

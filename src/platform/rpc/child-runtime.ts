@@ -28,7 +28,9 @@ import { AssertionError } from '../../shared/base/assert.js';
 import { errorText, isSpushError } from '../../shared/base/errors.js';
 import { childTitle, type SpawnedRole } from '../../shared/domain/role.js';
 import type { RoleMessages, ToChild } from '../../shared/protocol/ipc.js';
+import { systemClock } from '../clock/system-clock.js';
 import type { Config } from '../config/config-schema.js';
+import { Troubles } from '../health/troubles.js';
 import { type Log, type LogOptions, type OpenLog, openLog } from '../log/log.js';
 import { exitOnFault } from './exit-on-fault.js';
 import {
@@ -63,6 +65,8 @@ export interface ChildContext {
   /** The configuration of now, for live keys. */
   readonly current: () => Config;
   readonly log: Log;
+  /** For what is wrong and does not stop delivery. */
+  readonly troubles: Troubles;
   readonly peer: MasterPeer;
 }
 
@@ -130,6 +134,7 @@ export class ChildRuntime<R extends SpawnedRole> {
   readonly #program: ChildProgram<R>;
   readonly #parts: RuntimeParts;
   readonly #link: MasterLink;
+  readonly #troubles = new Troubles(systemClock);
   #log: RuntimeLog;
   #config: Config | null = null;
   /** Configurations are taken over one after the other, the first one first. */
@@ -145,7 +150,13 @@ export class ChildRuntime<R extends SpawnedRole> {
     this.#role = role;
     this.#program = program;
     this.#parts = parts;
-    this.#log = parts.openLog({ process: `spush.${role}`, level: 'info', file: null, console: 'json' });
+    this.#log = parts.openLog({
+      process: `spush.${role}`,
+      level: 'info',
+      file: null,
+      console: 'json',
+      troubles: this.#troubles,
+    });
     this.#link = connectToMaster(parts.side, this.#handlersOfMaster());
     this.#configs = new Promise((resolve) => {
       this.#configLoaded = resolve;
@@ -180,13 +191,16 @@ export class ChildRuntime<R extends SpawnedRole> {
       level: config.system.LogLevel,
       file: config.paths.logFile,
       console,
+      troubles: this.#troubles,
     });
     this.#log = log;
+    this.#troubles.tellIn(log);
     this.#config = config;
     this.#configLoaded();
     const current = (): Config => this.#config ?? config;
     const { peer } = this.#link;
-    const context = { index, generator, name, firstStart, nodeRun, config, current, log, peer };
+    const troubles = this.#troubles;
+    const context = { index, generator, name, firstStart, nodeRun, config, current, log, troubles, peer };
     const started = await this.#program.start(context);
     if (this.#ending) return;
     this.#started = started;
@@ -277,6 +291,7 @@ export class ChildRuntime<R extends SpawnedRole> {
           return {};
         },
         stats: async (args) => (await this.#call('stats'))(args),
+        troubles: () => this.#troubles.report(),
         answer: async (args) => (await this.#call('answer'))(args),
         'task.run': async (args) => (await this.#call('task.run'))(args),
         'crontab.run': async (args) => (await this.#call('crontab.run'))(args),

@@ -120,6 +120,26 @@ export class SpushError extends Error {
   }
 }
 
+/**
+ * What strangers are told of a fault on our side, by code: texts of SpushErrors name paths, hosts, users and statements, for
+ * the person who has to mend it. Those the log has, and callers from the operators' addresses get.
+ */
+const OUTSIDE_TEXTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  STORE_UNAVAILABLE: 'the store cannot be reached at the moment: nothing was accepted, try again',
+  STORE_BUSY: 'the store has too much to do at the moment: nothing was accepted, try again',
+  GZCP_UNAVAILABLE: 'the main site cannot be asked at the moment: try again',
+  LINKS_FULL: 'there is no room for another connection',
+  SHUTTING_DOWN: 'this server is stopping: try again',
+  INTERNAL: 'something went wrong here; it is logged',
+};
+
+/** The same error as a stranger may read it; what is his own fault stays as it is. */
+export function forStrangers(error: SpushError): SpushError {
+  if (error.status < 500) return error;
+  const text = OUTSIDE_TEXTS[error.code] ?? 'this cannot be done at the moment: try again';
+  return new SpushError(error.code, text, { cause: error });
+}
+
 export function isSpushError(error: unknown, code?: ErrorCode): error is SpushError {
   return error instanceof SpushError && (code === undefined || error.code === code);
 }

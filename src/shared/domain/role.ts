@@ -27,6 +27,15 @@ export function shortGroup(role: SpawnedRole): string {
   return NAMES[role].group;
 }
 
+/**
+ * No dots: names of files are `{mode}.db`, `{mode}.spill.db`, `{mode}.2026-01-31.1.log`, so with them the files of one mode
+ * could be those of another.
+ */
 export function isMode(value: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(value);
+}
+
+/** What earlier versions took as a mode: a server of theirs may still run and has to be stopped. */
+export function isFormerMode(value: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(value);
 }

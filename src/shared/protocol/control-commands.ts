@@ -1,6 +1,7 @@
 /** The control socket: JSON lines between the command line and the master. One entry per command. */
 import { z } from 'zod';
 import { nodeRowSchema, nodeSumsSchema } from './node-figures.js';
+import { warningSchema } from './node-troubles.js';
 
 const none = z.object({});
 
@@ -37,6 +38,8 @@ export const serverStatusSchema = z.object({
   taskNum: z.number(),
   /** Names of processes that die again and again and are tried once a minute only. */
   crashLoops: z.array(z.string()),
+  /** What is wrong and does not stop delivery, of all processes. */
+  warnings: z.array(warningSchema).default([]),
   /** In PUSHENV 1 and 2: every node that answered, this one first; their sums; and those that did not answer in time. */
   nodes: z.array(nodeRowSchema).optional(),
   total: nodeSumsSchema.optional(),
@@ -143,6 +146,8 @@ export const CONTROL_COMMANDS = {
       mode: z.string(),
       /** What its start was given on the command line, by path of the key; a restart keeps it. */
       settings: z.record(z.string(), z.string()).optional(),
+      /** It was started with -d; a restart does the same. */
+      background: z.boolean().optional(),
     }),
   },
   'server.status': { args: none, data: serverStatusSchema },
@@ -184,6 +189,8 @@ export const CONTROL_COMMANDS = {
       warning: z.string().nullable().default(null),
     }),
   },
+  /** Every process opens the log file anew, after somebody has moved it away; `processes`: how many. */
+  'log.reopen': { args: none, data: z.object({ processes: z.number() }) },
   'crontab.run': {
     args: z.object({ name: z.string().min(1), wait: z.boolean().default(false) }),
     /** `durationMs` is null when the job's end was not waited for. */

@@ -4,9 +4,11 @@
  * between master and child.
  */
 import type { SpawnedRole } from '../domain/role.js';
+import type { TroubleReport } from '../domain/trouble.js';
 import type { CrontabRow } from './control-commands.js';
 import type { ExpectedSession, LeaveResult, TravellingSession } from './handoff.js';
 import type { NodeFigures } from './node-figures.js';
+import type { NodeTroubles } from './node-troubles.js';
 import type { Answers, QuestionName } from './questions.js';
 
 export interface MessageMap {
@@ -78,6 +80,8 @@ export interface ToMaster extends MessageMap {
     };
     /** The figures of this node, all children added up. */
     'node.figures': { args: Record<string, never>; result: NodeFigures };
+    /** The troubles of all processes of this node, by name. */
+    'node.troubles': { args: Record<string, never>; result: NodeTroubles };
     /** Runs a task in the least busy TaskWorker; answers its result when it is done. */
     'task.run': { args: { name: string; args: unknown; deadlineMs: number }; result: { result: unknown } };
     /** A leaving Worker announces sessions; answered when whoever gets them follows their users. */
@@ -135,6 +139,8 @@ export interface ToChild extends MessageMap {
       result: Record<string, never>;
     };
     stats: { args: Record<string, never>; result: ChildStats };
+    /** What is wrong with it and does not stop delivery. */
+    troubles: { args: Record<string, never>; result: TroubleReport };
     answer: { args: { question: QuestionName; args: unknown }; result: unknown };
     'task.run': { args: { name: string; args: unknown; deadlineMs: number }; result: { result: unknown } };
     'crontab.run': {
@@ -204,7 +210,7 @@ export interface ToChild extends MessageMap {
   };
 }
 
-/** Which of the master's messages each role answers itself; `init` and `stop` are the business of every child alike. */
+/** Which of the master's messages each role answers itself; `init`, `stop` and `troubles` are the business of every child alike. */
 export interface RoleMessages {
   readonly worker: {
     readonly calls:

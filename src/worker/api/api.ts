@@ -14,11 +14,12 @@ import type { NonceGuard } from '../../platform/auth/call-verifier.js';
 import type { Bus } from '../../platform/bus/bus.js';
 import type { Config } from '../../platform/config/config-schema.js';
 import type { Log } from '../../platform/log/log.js';
+import { seldomLog } from '../../platform/log/seldom-log.js';
 import type { Metrics } from '../../platform/metrics/metrics.js';
 import { scrape } from '../../platform/metrics/scrape.js';
 import type { MessageStore } from '../../platform/store/message-store.js';
 import type { Clock } from '../../shared/base/clock.js';
-import { isSpushError, SpushError } from '../../shared/base/errors.js';
+import { forStrangers, isSpushError, SpushError } from '../../shared/base/errors.js';
 import { shown } from '../../shared/protocol/api-values.js';
 import type { Acceptance } from '../delivery/acceptance.js';
 import { createAccess } from './access.js';
@@ -62,6 +63,7 @@ const CALLER_GONE_STATUS = 499;
 export function createApi(deps: ApiDeps): Api {
   const access = createAccess(deps);
   const budget = new BodyBudget();
+  const seldom = seldomLog(deps.log, deps.clock);
   const routes: Route[] = [
     ...pushRoutes(deps),
     ...questionRoutes(deps),
@@ -78,14 +80,15 @@ export function createApi(deps: ApiDeps): Api {
     const address = access.clientAddress(req);
     const params = 'params' in req ? (req.params as Record<string, string>) : {};
     access.assertAddress(route.access, address);
-    if (route.access !== 'signed') return await route.handle({ params, body: () => null });
+    const isOperator = isOfOperators(address);
+    if (route.access !== 'signed') return await route.handle({ params, body: () => null, isOperator });
     const lease = budget.open();
     try {
       const body = await access.prove(req, address, async () => {
         if (waiting.delete(req)) res.writeContinue();
         return await readBody(req, lease);
       });
-      return await route.handle({ params, body });
+      return await route.handle({ params, body, isOperator });
     } finally {
       lease.close();
     }
@@ -105,7 +108,25 @@ export function createApi(deps: ApiDeps): Api {
       reply(req, res, await work());
     } catch (error) {
       if (error instanceof CallerGone) return;
-      reply(req, res, fault(isSpushError(error) ? error : internal(error, path)));
+      reply(req, res, fault(isSpushError(error) ? told(req, error, path) : internal(error, path)));
+    }
+  }
+
+  /** Where our files and servers are is for operators; others read it as little as they can. */
+  function told(req: IncomingMessage, error: SpushError, path: string): SpushError {
+    const outside = forStrangers(error);
+    if (outside === error || isOfOperators(access.clientAddress(req))) return error;
+    seldom.warn('api.unavailable', { path, code: error.code, error: error.message });
+    return outside;
+  }
+
+  function isOfOperators(address: string): boolean {
+    try {
+      access.assertAddress('ops', address);
+      return true;
+    } catch (error) {
+      if (!isSpushError(error, 'FORBIDDEN')) throw error;
+      return false;
     }
   }
 

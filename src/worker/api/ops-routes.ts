@@ -4,6 +4,9 @@ import { type Answer, notReady, success } from './answer.js';
 import type { Readiness } from './readiness.js';
 import type { Route } from './route.js';
 
+/** For those to whom paths and hosts are not told; the log has the reason. */
+const UNTOLD = 'not ready';
+
 export interface OpsDeps {
   readonly readiness: Readiness;
   readonly scrape: () => Promise<MetricsPage>;
@@ -18,9 +21,10 @@ export function opsRoutes({ readiness, scrape, openApi }: OpsDeps): Route[] {
       method: 'GET',
       pattern: '/readyz',
       access: 'open',
-      async handle() {
+      async handle({ isOperator }) {
         const reasons = await readiness.reasons();
-        return reasons.length === 0 ? success({ reasons }) : notReady(reasons);
+        if (reasons.length === 0) return success({ reasons });
+        return notReady(isOperator ? reasons : reasons.map(({ check }) => ({ check, reason: UNTOLD })));
       },
     },
     {

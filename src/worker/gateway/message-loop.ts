@@ -4,7 +4,7 @@
  */
 
 import { nowSeconds } from '../../shared/base/clock.js';
-import { errorText, isSpushError, type SpushError } from '../../shared/base/errors.js';
+import { errorText, forStrangers, isSpushError, type SpushError } from '../../shared/base/errors.js';
 import { CLOSE } from '../../shared/protocol/close-codes.js';
 import type { WsCommandName } from '../../shared/protocol/ws-commands.js';
 import { LOGIN_RETRY_SECONDS, replyText, UNREADABLE_FRAMES_MAX } from '../../shared/protocol/ws-frames.js';
@@ -111,7 +111,12 @@ export class MessageLoop {
 
   #failed(command: Command, error: unknown): void {
     if (isSpushError(error)) {
-      this.#reply(command.cmd, command.id, statusFor(error), error.message, faultBody(command.cmd, error));
+      const { cmd, id } = command;
+      const told = forStrangers(error);
+      if (told !== error) {
+        this.#deps.seldom.warn('gateway.unavailable', { cmd, code: error.code, error: error.message });
+      }
+      this.#reply(cmd, id, statusFor(told), told.message, faultBody(cmd, told));
       return;
     }
     // Our own bug: this command fails with 500, the log has it whole, everybody else goes on.

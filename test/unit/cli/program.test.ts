@@ -54,7 +54,7 @@ describe('what is not known is refused with the nearest', () => {
     [['server', 'start', '-d', 'false'], "spush server start: unexpected word 'false'"],
     [['server', 'start', '-d=perhaps'], 'expected true or false'],
     [['server', 'stop', '-mode'], '-mode needs a value'],
-    [['server', 'start', '--set', 'Port'], '--set Port: expected KEY=VALUE'],
+    [['server', 'start', '--set', 'Port'], '--set takes KEY=VALUE, e.g. --set WorkerNum=2'],
     [['crontab', 'run'], 'the name of the job must be given'],
   ])('%j', async (argv, text) => {
     const { exitCode, stdout, stderr } = await cliWorld().run(...argv);

@@ -25,6 +25,7 @@ const STATUS = {
   workerNum: 4,
   taskNum: 2,
   crashLoops: [],
+  warnings: [],
 };
 
 async function running(changes: Partial<ServerStatus> = {}) {
@@ -48,7 +49,7 @@ test('status is a table that fits 80 columns', async () => {
   );
   expect(items.map(([item]) => item)).toEqual(
     Object.keys(serverStatusSchema.shape).filter(
-      (key) => !['crashLoops', 'nodes', 'total', 'silentNodes'].includes(key),
+      (key) => !['crashLoops', 'warnings', 'nodes', 'total', 'silentNodes'].includes(key),
     ),
   );
   expect(Object.fromEntries(items)).toMatchObject({
@@ -64,6 +65,26 @@ test('a process that dies again and again is warned of', async () => {
     'status',
   );
   expect(stdout).toMatch(/\nwarning: spush\.websocket\.Worker\.1 dies again and again .*\n$/);
+});
+
+test('what is wrong and stops nothing is warned of, once where several processes say the same', async () => {
+  const warning = {
+    trouble: 'log' as const,
+    text: 'Log/x.log cannot be opened: EISDIR',
+    since: '2021-02-03T04:05:06.000Z',
+    failures: 3,
+  };
+  const of = (name: string) => ({ ...warning, process: `spush.websocket.${name}` });
+  const later = { ...of('Worker.0'), since: '2021-02-03T04:05:07.000Z' };
+  const other = { ...of('Master'), trouble: 'notify' as const, text: 'systemd is deaf' };
+  const world = await running({ warnings: [later, of('Worker.1'), of('Master'), other] });
+  const lines = (await world.run('server', 'status')).stdout.trimEnd().split('\n');
+  expect(lines.slice(-2)).toEqual([
+    expect.stringMatching(
+      /^warning: log: Log\/x\.log cannot be opened: EISDIR \(spush\.websocket\.Worker\.0 and 2 more, since .*:06\)$/,
+    ),
+    expect.stringMatching(/^warning: notify: systemd is deaf \(spush\.websocket\.Master, since /),
+  ]);
 });
 
 test('status --json has the keys of the protocol', async () => {

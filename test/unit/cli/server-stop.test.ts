@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { pathsOf } from '../../../src/platform/config/config-paths.js';
-import { writeInstance } from '../../../src/platform/instance/instance-file.js';
+import { instanceFileOf, writeInstance } from '../../../src/platform/instance/instance-file.js';
 import { identityOf } from '../../../src/platform/instance/process-identity.js';
 import { type CliWorldOptions, cliWorld } from '../../support/cli-world.js';
+import { controlServer } from '../../support/control-server.js';
 import { type Manner, startFakeMaster } from '../../support/fake-master.js';
 import { LIVES, runProgram } from '../../support/programs.js';
 
@@ -71,6 +72,29 @@ describe('stop', () => {
     expect(await isThere(master.pid)).toBe(false);
   });
 
+  test('of a master whose files are all gone asks whoever listens for its pid', async () => {
+    const { world, paths, master } = await running('obedient');
+    unlinkSync(paths.pidFile);
+    writeFileSync(instanceFileOf(paths), '');
+    expect(await world.run('server', 'stop')).toMatchObject({ exitCode: 0 });
+    expect(await isThere(master.pid)).toBe(false);
+  });
+
+  test('of somebody who listens and is no master signals nobody', async () => {
+    const { world, paths } = prepared();
+    const victim = await runProgram(LIVES);
+    await victim.line();
+    await controlServer(paths.socket, {
+      ping: [{ id: 1, ok: true, data: { pid: victim.pid, mode: 'websocket' } }],
+    });
+    const { exitCode, stderr } = await world.run('server', 'stop', '-force');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      `somebody answers at ${paths.socket} as pid ${victim.pid}, which is not its master here`,
+    );
+    expect(await isThere(victim.pid)).toBe(true);
+  });
+
   test('of a master that takes no SIGTERM says what still runs and how to go on', async () => {
     const { world, master } = await running('stubborn', IMPATIENT);
     const { exitCode, stderr } = await world.run('server', 'stop');
@@ -131,12 +155,44 @@ describe('stop of what does not run', () => {
     expect(readdirSync(paths.temp)).toEqual([]);
   });
 
-  test('with a pid file that makes no sense is refused', async () => {
+  test('with a pid file that makes no sense says so, and that the next start mends it', async () => {
     const { world, paths } = prepared();
     writeFileSync(paths.pidFile, 'hello');
     const { exitCode, stderr } = await world.run('server', 'stop');
-    expect(exitCode).toBe(1);
-    expect(stderr).toContain(`${paths.pidFile} does not hold the number of a process`);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain(`${paths.pidFile} does not hold the number of a process: it is garbled`);
+    expect(stderr).toContain('the next start sets it aside');
+  });
+
+  test.each([
+    ['stop'],
+    ['stop', '-force'],
+  ])('signals nobody whom a forged file names: %s %s', async (...argv) => {
+    const { world, paths } = prepared();
+    const victim = await runProgram(LIVES);
+    await victim.line();
+    const identity = await identityOf(victim.pid);
+    if (identity === null) throw new Error('it has ended');
+    // All of it is right but that it is no master.
+    writeFileSync(instanceFileOf(paths), JSON.stringify(identity));
+    writeFileSync(paths.pidFile, `${victim.pid}\n`);
+    const { exitCode, stderr } = await world.run('server', ...argv);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain(`pid ${victim.pid} in ${paths.pidFile} is not its master any more`);
+    expect(await isThere(victim.pid)).toBe(true);
+  });
+
+  test('believes no file that others can write, and says what to do', async () => {
+    const { world, paths, master } = await running('obedient');
+    unlinkSync(paths.socket);
+    chmodSync(paths.temp, 0o777);
+    for (const argv of [['stop'], ['stop', '-force']]) {
+      const { exitCode, stderr } = await world.run('server', ...argv);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain(`${paths.temp} can be written by others (mode 0777)`);
+      expect(stderr).toContain(`chmod go-w ${paths.temp}`);
+    }
+    expect(await isThere(master.pid)).toBe(true);
   });
 });
 

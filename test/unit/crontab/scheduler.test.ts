@@ -353,7 +353,7 @@ describe('Scheduler', () => {
     await vi.advanceTimersByTimeAsync(5 * MINUTE);
     expect(runs).toHaveLength(1);
     expect(log.lines).toContainEqual(
-      expect.objectContaining({ level: 'error', event: 'crontab.stateNotKept' }),
+      expect.objectContaining({ level: 'debug', event: 'crontab.stateNotKept' }),
     );
     await expect(scheduler.stopJob('Job')).rejects.toMatchObject({
       message: expect.stringMatching(/Job is stopped, but only until .* disk full/),

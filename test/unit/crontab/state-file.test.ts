@@ -8,9 +8,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { afterRestart, type JobRecord, NEVER_RAN } from '../../../src/crontab/job-record.js';
-import { crontabStateFile, StateFile } from '../../../src/crontab/state-file.js';
+import { crontabStateFile, StateFile, TRY_AGAIN_MS } from '../../../src/crontab/state-file.js';
+import { Troubles } from '../../../src/platform/health/troubles.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { recordedLog } from '../../support/recorded-log.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
@@ -29,7 +31,10 @@ function setUp() {
   const folder = tempFolder();
   const file = crontabStateFile({ data: folder }, 'test');
   const log = recordedLog();
-  return { folder, file, log, state: new StateFile(file, log) };
+  const clock = new FakeClock(Date.UTC(2026, 0, 31, 12));
+  const troubles = new Troubles(clock);
+  const deps = { troubles, clock, log };
+  return { folder, file, log, deps, troubles, state: new StateFile(file, deps) };
 }
 
 describe('StateFile', () => {
@@ -41,9 +46,9 @@ describe('StateFile', () => {
   });
 
   it('gives back what was kept, and leaves no draft', async () => {
-    const { file, folder, state, log } = setUp();
+    const { file, folder, state, deps } = setUp();
     await state.keep({ Job: RECORD });
-    expect(await new StateFile(file, log).load()).toEqual({ Job: RECORD });
+    expect(await new StateFile(file, deps).load()).toEqual({ Job: RECORD });
     expect(readdirSync(folder)).toEqual(['test.crontab.json']);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
@@ -66,21 +71,46 @@ describe('StateFile', () => {
     ['another shape', '{"version":1,"jobs":{"Job":{"stopped":"yes"}}}'],
     ['another version', '{"version":2,"jobs":{}}'],
     ['nothing', ''],
+    ['zeros, as a loss of power leaves them', '\0'.repeat(200)],
   ])('moves a file with %s aside, with a warning, and starts afresh', async (_what, text) => {
     const { file, state, log } = setUp();
     writeFileSync(file, text);
     expect(await state.load()).toEqual({});
     expect(existsSync(file)).toBe(false);
-    expect(readFileSync(`${file}.damaged`, 'utf8')).toBe(text);
+    expect(readFileSync(`${file}.broken-20260131T120000`, 'utf8')).toBe(text);
     expect(log.lines).toMatchObject([{ level: 'warn', event: 'crontab.stateDamaged' }]);
     await state.keep({ Job: RECORD });
     expect(await state.load()).toEqual({ Job: RECORD });
+  });
+
+  it('keeps the newest three of those that it set aside', async () => {
+    const { file, folder, state } = setUp();
+    for (let n = 0; n < 5; n += 1) {
+      writeFileSync(file, `broken ${n}`);
+      expect(await state.load()).toEqual({});
+    }
+    const texts = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+    expect(texts.sort()).toEqual(['broken 2', 'broken 3', 'broken 4']);
   });
 
   it('overwrites the draft of a writer that was killed', async () => {
     const { file, state } = setUp();
     writeFileSync(`${file}.new`, 'half of');
     await state.keep({ Job: RECORD });
+    expect(await state.load()).toEqual({ Job: RECORD });
+  });
+
+  it('tells that it cannot write, tries again by itself, and says when it could', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { file, state, troubles } = setUp();
+    mkdirSync(file);
+    await expect(state.keep({ Job: NEVER_RAN })).rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(state.keep({ Job: RECORD })).rejects.toMatchObject({ code: 'EISDIR' });
+    expect(troubles.report().now).toMatchObject([{ name: 'crontabState', failures: 2 }]);
+    rmdirSync(file);
+    await vi.advanceTimersByTimeAsync(TRY_AGAIN_MS);
+    await vi.waitUntil(() => existsSync(file) && !troubles.has('crontabState'));
     expect(await state.load()).toEqual({ Job: RECORD });
   });
 

@@ -1,21 +1,33 @@
 /** Holds the files of deploy/ to the code: they speak of the folders and limits that spush has. */
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { USUAL_PLACES } from '../../../src/cli/service-unit.js';
 import { PACKAGE_ROOT, pathsOf } from '../../../src/platform/config/config-paths.js';
 import { systemSchema } from '../../../src/platform/config/config-schema.js';
 import { loadConfig } from '../../../src/platform/config/load-config.js';
 import { instanceFileOf } from '../../../src/platform/instance/instance-file.js';
+import { FOLDER_MODES } from '../../../src/platform/instance/private-modes.js';
 import { repositoryFile } from '../../support/kept-file.js';
 
 const paths = pathsOf({ root: USUAL_PLACES.root, home: USUAL_PLACES.home, mode: USUAL_PLACES.mode });
 const defaults = systemSchema.parse({});
 
 describe('deploy/', () => {
-  test('logrotate moves the log and signals the master', () => {
+  test('logrotate moves the log and asks the master, over its control socket, to open it anew', () => {
     const text = repositoryFile('deploy/logrotate');
+    const { home, root, node, mode } = USUAL_PLACES;
     expect(text).toContain(`\n${paths.logFile} {\n`);
-    expect(text).toContain(`${paths.temp}/*.pid`);
-    expect(text).toContain('kill -USR1 ');
+    expect(text).toContain(`SPUSH_HOME=${home} SPUSH_ROOT=${root} ${node} `);
+    expect(text).toContain(` log reopen -mode=${mode} `);
+  });
+
+  test('nothing sends a signal to a number that stands in a file', () => {
+    for (const name of readdirSync(path.join(PACKAGE_ROOT, 'deploy'))) {
+      const file = `deploy/${name}`;
+      if (statSync(path.join(PACKAGE_ROOT, file)).isDirectory()) continue;
+      expect(repositoryFile(file), file).not.toMatch(/\bkill\b(?! -)|\bkill -[A-Z0-9]+\b/);
+    }
   });
 
   test('tmpfiles makes the folders of SPUSH_HOME, that of the control socket for its owner alone', () => {
@@ -23,10 +35,12 @@ describe('deploy/', () => {
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
       .map((line) => line.split(/\s+/));
-    const made = new Map(rows.filter(([type]) => type === 'd').map(([, path, mode]) => [path, mode]));
+    const made = new Map(rows.filter(([type]) => type === 'd').map(([, folder, mode]) => [folder, mode]));
     expect([...made.keys()]).toEqual([paths.home, paths.temp, paths.log, paths.data]);
-    expect(made.get(paths.temp)).toBe('0700');
-    const removed = rows.filter(([type]) => type === 'r!').map(([, path]) => path);
+    for (const name of ['temp', 'log', 'data'] as const) {
+      expect(made.get(paths[name])).toBe(`0${FOLDER_MODES[name].toString(8)}`);
+    }
+    const removed = rows.filter(([type]) => type === 'r!').map(([, file]) => file);
     const files = [paths.pidFile, paths.socket, instanceFileOf(paths)];
     expect(removed).toEqual(files.map((file) => file.replace(`/${USUAL_PLACES.mode}.`, '/*.')));
   });

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { GROUPS } from '../../../src/cli/program.js';
 import { EXIT } from '../../../src/shared/base/errors.js';
 import { SWEEP_JOBS } from '../../../src/shared/domain/kind.js';
+import { TROUBLE_NAMES } from '../../../src/shared/domain/trouble.js';
 import { CONTROL_COMMANDS, serverStatusSchema } from '../../../src/shared/protocol/control-commands.js';
 import { repositoryFile } from '../../support/kept-file.js';
 
@@ -71,6 +72,10 @@ describe('docs/OPERATIONS.md', () => {
     expect(numbers).toEqual(Object.values(EXIT));
   });
 
+  test('says of every trouble what it is and what to do', () => {
+    expect(firstCells(section('## Troubles'))).toEqual([...TROUBLE_NAMES]);
+  });
+
   test('names every metric, and none that does not exist', () => {
     // After a bracket it is the name of a table.
     const metrics = found(/(?<!\()'(spush_[a-z_]+)'/g);
@@ -82,7 +87,7 @@ describe('docs/OPERATIONS.md', () => {
     const named = firstCells(section('## Logs'));
     const errors = found(/log(?:\(\))?\.error\(\s*'([^']+)'/g);
     expect(errors.filter((event) => !named.includes(event))).toEqual([]);
-    const events = found(/log(?:\(\))?\.(?:error|warn|info)\(\s*'([^']+)'/g);
+    const events = found(/(?:log(?:\(\))?|seldom)\.(?:error|warn|info)\(\s*'([^']+)'/g);
     expect(named.filter((event) => !events.includes(event))).toEqual([]);
   });
 

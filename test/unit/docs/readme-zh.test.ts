@@ -14,7 +14,7 @@ const known = new Map(
     ]),
   ),
 );
-const typed = [...doc.matchAll(/`spush ((?:server|process|crontab|task|config|service) [^`]+)`/g)].map(
+const typed = [...doc.matchAll(/`spush ((?:server|process|crontab|task|config|log|service) [^`]+)`/g)].map(
   (found) => found[1] ?? '',
 );
 

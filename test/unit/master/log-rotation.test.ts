@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LogRotation } from '../../../src/master/log-rotation.js';
+import { Troubles } from '../../../src/platform/health/troubles.js';
 import { silentLog } from '../../../src/platform/log/log.js';
 import { FakeClock } from '../../support/fake-clock.js';
 
@@ -12,12 +13,14 @@ let file: string;
 let reopened: number;
 let clock: FakeClock;
 let rotation: LogRotation;
+let troubles: Troubles;
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'spush-rotate-'));
   file = path.join(folder, 'websocket.log');
   reopened = 0;
   clock = new FakeClock(new Date(2026, 0, 5, 12).getTime());
+  troubles = new Troubles(clock);
   rotation = new LogRotation({
     file,
     limits: () => ({ bytesMax: 100, keepDays: 2 }),
@@ -25,6 +28,7 @@ beforeEach(() => {
       reopened += 1;
       writeFileSync(file, '', { flag: 'a' });
     },
+    troubles,
     clock,
     log: silentLog,
   });
@@ -93,5 +97,30 @@ describe('log rotation', () => {
   test('opens the file again when somebody has deleted it', () => {
     rotation.check();
     expect(reopened).toBe(1);
+  });
+
+  test('leaves alone what is in the place of the file', () => {
+    mkdirSync(file);
+    rotation.check();
+    expect(readdirSync(folder)).toEqual(['websocket.log']);
+    expect(reopened).toBe(1);
+  });
+
+  test('tells what it cannot delete, deletes the rest, and tries again until it can', () => {
+    mkdirSync(path.join(folder, 'websocket.2026-01-01.1.log'));
+    writeFileSync(path.join(folder, 'websocket.2026-01-02.1.log'), '');
+    write(100);
+    rotation.check();
+    expect(readdirSync(folder).sort()).toEqual([
+      'websocket.2026-01-01.1.log',
+      'websocket.2026-01-05.1.log',
+      'websocket.log',
+    ]);
+    expect(troubles.report().now).toMatchObject([{ name: 'logRotation' }]);
+    rotation.check();
+    expect(readdirSync(folder)).toHaveLength(3);
+    rmdirSync(path.join(folder, 'websocket.2026-01-01.1.log'));
+    rotation.check();
+    expect(troubles.report().now).toEqual([]);
   });
 });

@@ -38,6 +38,7 @@ async function afterEndOf(ending: FakeWorker, end: ChildEnd): Promise<string[]> 
     log,
     workers: () => [],
     figures: () => Promise.reject(new Error('not asked for here')),
+    troubles: () => Promise.reject(new Error('not asked for here')),
     onMemoryAbove: () => {},
   });
   const other = new FakeWorker('spush.test.Worker.1');

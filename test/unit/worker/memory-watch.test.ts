@@ -4,6 +4,20 @@ import { MemoryWatch } from '../../../src/worker/memory-watch.js';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+test('says nothing while it cannot know', () => {
+  const said: unknown[] = [];
+  const watch = new MemoryWatch({
+    limitBytes: () => 1,
+    rssBytes: () => null,
+    lookMs: 1000,
+    peer: { note: (name, args) => void said.push([name, args]) },
+  });
+  watch.start();
+  vi.advanceTimersByTime(3000);
+  watch.stop();
+  expect(said).toEqual([]);
+});
+
 test('says so again and again while it uses more than it may, and nothing without a limit', () => {
   let limit: number | null = null;
   const said: unknown[] = [];

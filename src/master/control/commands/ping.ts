@@ -1,6 +1,13 @@
-/** `ping`: the master is there and answers; what its start was given on the command line, for a restart that keeps it. */
+/** `ping`: the master is there and answers; how it was started, for a restart that keeps it. */
 import type { ControlHandler } from '../control-handlers.js';
 
-export function ping(mode: string, settings: Readonly<Record<string, string>> = {}): ControlHandler<'ping'> {
-  return async () => ({ pid: process.pid, mode, settings: { ...settings } });
+export interface PingDeps {
+  readonly mode: string;
+  readonly settings: Readonly<Record<string, string>>;
+  /** It was started with -d. */
+  readonly background: boolean;
+}
+
+export function ping({ mode, settings, background }: PingDeps): ControlHandler<'ping'> {
+  return async () => ({ pid: process.pid, mode, settings: { ...settings }, background });
 }

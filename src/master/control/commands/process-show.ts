@@ -2,6 +2,7 @@
  * `process.show`: a row for each process, the master first; a place where nobody runs at the moment has a row as well, and
  * while one process takes the place of another both have one.
  */
+import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../../shared/base/clock.js';
 import { childGroup, masterTitle } from '../../../shared/domain/role.js';
 import type { ProcessRow } from '../../../shared/protocol/control-commands.js';
@@ -40,7 +41,7 @@ export function processShow(deps: ProcessShowDeps): ControlHandler<'process.show
       group: title,
       ...usage(figures.get(process.pid)),
       startUpTime: isoTime(startedAt),
-      heapUsed: process.memoryUsage().heapUsed,
+      heapUsed: getHeapStatistics().used_heap_size,
       connections: null,
       restarts: 0,
       state: 'ready',

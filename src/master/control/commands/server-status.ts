@@ -11,6 +11,8 @@ import type { ServerStatus } from '../../../shared/protocol/control-commands.js'
 import type { DoorCounts } from '../../../shared/protocol/door.js';
 import type { ChildStats, ToChild, ToMaster } from '../../../shared/protocol/ipc.js';
 import { addUp, type NodeFigures } from '../../../shared/protocol/node-figures.js';
+import { warningsOf } from '../../../shared/protocol/node-troubles.js';
+import type { ProcessTroubles } from '../../status/ask-troubles.js';
 import type { OwnFigures } from '../../status/node-figures.js';
 import type { ControlHandler } from '../control-handlers.js';
 
@@ -36,6 +38,7 @@ export interface ServerStatusDeps {
   readonly door: () => DoorCounts;
   /** Asks all children, then adds up. */
   readonly sums: () => Promise<ChildStats>;
+  readonly troubles: () => Promise<readonly ProcessTroubles[]>;
   readonly figures: Pick<OwnFigures, 'of'>;
   readonly workers: () => readonly CountingPeer[];
   readonly taskWorkers: () => readonly CountingPeer[];
@@ -47,8 +50,9 @@ type Others = ToChild['calls']['nodes.figures']['result'];
 export function serverStatus(deps: ServerStatusDeps): ControlHandler<'server.status'> {
   return async () => {
     const config = deps.config();
-    const [sums, pendingCount, others] = await Promise.all([
+    const [sums, troubles, pendingCount, others] = await Promise.all([
       deps.sums(),
+      deps.troubles(),
       countPending(deps),
       config.env === 0 ? null : askOthers(deps),
     ]);
@@ -75,6 +79,7 @@ export function serverStatus(deps: ServerStatusDeps): ControlHandler<'server.sta
       workerNum: figures.workerNum,
       taskNum: figures.taskNum,
       crashLoops: deps.crashLoops(),
+      warnings: troubles.flatMap(({ process: title, report }) => warningsOf(title, report)),
       ...(others === null ? {} : allNodes(own, others)),
     };
   };

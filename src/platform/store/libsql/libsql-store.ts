@@ -219,7 +219,8 @@ export function idList(ids: readonly MessageId[]): string {
 
 async function makeFolder(file: string): Promise<void> {
   try {
-    await mkdir(dirname(file), { recursive: true });
+    // Texts of messages are in it.
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new SpushError(
       'STORE_UNAVAILABLE',

@@ -20,6 +20,8 @@ export interface CommandDeps {
   readonly stats: WorkerStats;
   readonly clock: Clock;
   readonly log: Log;
+  /** For what may fail for thousands of commands at once. */
+  readonly seldom: Pick<Log, 'warn'>;
 }
 
 export interface CommandResult {

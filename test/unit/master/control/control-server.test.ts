@@ -30,6 +30,7 @@ describe('the control server', () => {
     'crontab.reset': notAsked,
     'task.status': notAsked,
     'task.reboot': notAsked,
+    'log.reopen': notAsked,
     'config.set': notAsked,
     ping: async () => ({ pid: 42, mode: 'm' }),
     'server.status': () => Promise.reject(new TypeError('a bug of ours')),

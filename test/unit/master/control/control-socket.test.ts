@@ -13,18 +13,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ControlSocket, LOOK_EVERY_MS } from '../../../../src/master/control/control-socket.js';
+import { Troubles } from '../../../../src/platform/health/troubles.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 import { recordedLog } from '../../../support/recorded-log.js';
 
 describe('the control socket', () => {
   let folder: string;
   let path: string;
   let log = recordedLog();
+  let troubles = new Troubles(new FakeClock());
   const opened: ControlSocket[] = [];
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'spush-socket-'));
     path = join(folder, 'm.sock');
     log = recordedLog();
+    troubles = new Troubles(new FakeClock());
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -33,7 +37,7 @@ describe('the control socket', () => {
   });
 
   const make = (onConnection: (socket: Socket) => void = (socket) => socket.end('hello')): ControlSocket => {
-    const socket = new ControlSocket({ path, log, onConnection });
+    const socket = new ControlSocket({ path, troubles, log, onConnection });
     opened.push(socket);
     return socket;
   };
@@ -113,6 +117,37 @@ describe('the control socket', () => {
     vi.useRealTimers();
     expect(await heard()).toBe('hello');
     expect(log.lines.filter(({ event }) => event === 'control.socketVanished')).toHaveLength(2);
+  });
+
+  it.each([
+    ['a folder', () => mkdirSync(path)],
+    ['somebody’s file', () => writeFileSync(path, 'precious')],
+  ])('with %s in its place is a trouble until that is gone', async (_what, put) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await make().open();
+    rmSync(path);
+    put();
+    for (let n = 0; n < 2; n += 1) {
+      await vi.advanceTimersByTimeAsync(LOOK_EVERY_MS);
+      await vi.waitUntil(() => vi.getTimerCount() > 0);
+    }
+    expect(troubles.report().now).toMatchObject([{ name: 'controlSocket', failures: 2 }]);
+    expect(existsSync(path)).toBe(true);
+    rmSync(path, { recursive: true });
+    await vi.advanceTimersByTimeAsync(LOOK_EVERY_MS);
+    await vi.waitUntil(() => vi.getTimerCount() > 0);
+    vi.useRealTimers();
+    expect(troubles.report().now).toEqual([]);
+    expect(await heard()).toBe('hello');
+  });
+
+  it('gets its rights back when somebody took them', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await make().open();
+    chmodSync(path, 0o777);
+    await vi.advanceTimersByTimeAsync(LOOK_EVERY_MS);
+    await vi.waitUntil(() => vi.getTimerCount() > 0);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
   it('takes its file with it', async () => {

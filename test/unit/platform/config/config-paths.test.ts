@@ -1,7 +1,12 @@
 import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { locatePaths, makeFolders, PACKAGE_ROOT } from '../../../../src/platform/config/config-paths.js';
+import {
+  findPaths,
+  locatePaths,
+  makeTempFolder,
+  PACKAGE_ROOT,
+} from '../../../../src/platform/config/config-paths.js';
 import { packageVersion } from '../../../../src/platform/config/package-version.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
@@ -27,6 +32,43 @@ describe('the root', () => {
   });
 });
 
+describe('the mode', () => {
+  const findIn = (mode: string) => findPaths({ cwd: tempFolder({ 'bootstrap.ts': '' }), env: {}, mode });
+
+  test.each(['websocket', 'night-2', 'A_b', '0', 'x'.repeat(32)])('may be %s', (mode) => {
+    expect(findIn(mode).paths.pidFile).toContain(`/Temp/${mode}.pid`);
+  });
+
+  test.each([
+    '',
+    '-x',
+    '_x',
+    'a/b',
+    '..',
+    'a b',
+    'ä',
+    'x'.repeat(33),
+    'night.spill',
+    'websocket.2020-01-01.1',
+  ])('is not %j', (mode) => {
+    expect(() => findIn(mode)).toThrow(/expected 1 to 32 letters, digits, dashes or underscores/);
+  });
+
+  test('with dots, as earlier versions took it, is refused with what to do', () => {
+    expect(() => findIn('night.spill')).toThrow(
+      /spush server stop -mode=night\.spill\), rename Data\/night\.spill\.\* to Data\/night-spill\.\*, .* -mode=night-spill/,
+    );
+  });
+
+  test('with dots is still found where it runs', () => {
+    const cwd = tempFolder({ 'bootstrap.ts': '' });
+    expect(locatePaths({ cwd, env: {}, mode: 'night.spill' }).socket).toBe(
+      path.join(cwd, 'Temp/night.spill.sock'),
+    );
+    expect(() => locatePaths({ cwd, env: {}, mode: '../x' })).toThrow(/expected 1 to 32 letters/);
+  });
+});
+
 describe('the home', () => {
   test('is the root, or SPUSH_HOME, and holds what spush writes', async () => {
     const folder = tempFolder({ 'bootstrap.ts': '' });
@@ -43,14 +85,14 @@ describe('the home', () => {
       socket: inHome('Temp/websocket.sock'),
       logFile: inHome('Log/websocket.log'),
     });
-    await makeFolders(paths);
+    await makeTempFolder(paths);
     expect(statSync(paths.temp).mode & 0o777).toBe(0o700);
   });
 
   test('that cannot be made is said with its path', async () => {
     const folder = tempFolder({ 'bootstrap.ts': '', file: '' });
     const paths = locate(folder, { SPUSH_HOME: 'file' });
-    await expect(makeFolders(paths)).rejects.toMatchObject({ code: 'START_FAILED' });
+    await expect(makeTempFolder(paths)).rejects.toMatchObject({ code: 'START_FAILED' });
   });
 
   test('makes a socket path of 107 bytes at most', () => {

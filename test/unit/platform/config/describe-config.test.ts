@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { withoutSecrets } from '../../../../src/platform/config/address-text.js';
 import { describeConfig } from '../../../../src/platform/config/describe-config.js';
 import { loadConfig } from '../../../../src/platform/config/load-config.js';
 import { tempFolder } from '../../../support/temp-folder.js';
@@ -24,4 +25,30 @@ test('secrets are masked, and an empty one is seen to be empty', async () => {
   expect(JSON.stringify(rows)).not.toContain('hunter2');
   const values = Object.fromEntries(rows.map(({ key, value }) => [key, value]));
   expect(values).toMatchObject({ 'api.keys': '***', 'db.password': '***', 'redis.password': '' });
+});
+
+test.each([
+  ['https://www.example.com/push/user/getappuid', 'https://www.example.com/push/user/getappuid'],
+  [
+    'https://user:hunter2@www.example.com:8443/x?key=hunter2#hunter2',
+    'https://***@www.example.com:8443/x?***#***',
+  ],
+  ['https://u:hun/ter2@host/x', 'https://***@host/x'],
+  ['ftp://u:hun?ter2@host/x?token=hunter2', 'ftp://***@host/x?***'],
+  ['u:hunter2@host', '***@host'],
+  ['http//host?hunter2', 'http//host?***'],
+  ['', ''],
+])('the address %s is shown as %s', (address, shown) => {
+  expect(withoutSecrets(address)).toBe(shown);
+});
+
+test('secrets in an address are neither shown nor told in a fault', async () => {
+  const cwd = tempFolder({ 'bootstrap.ts': '' });
+  const load = (verifyUrl: string) => loadConfig({ cwd, env: { SPUSH_GZCP_VERIFY_URL: verifyUrl } });
+  const rows = describeConfig(await load('https://u:hunter2@host/x?key=hunter2'));
+  expect(JSON.stringify(rows)).not.toContain('hunter2');
+  expect(rows.find(({ key }) => key === 'gzcp.verifyUrl')?.value).toBe('https://***@host/x?***');
+  await expect(load('ftp://u:hunter2@host/x?key=hunter2')).rejects.toMatchObject({
+    message: expect.stringMatching(/^(?![\s\S]*hunter2)[\s\S]*gzcp\.verifyUrl is "ftp:\/\/\*\*\*@host/),
+  });
 });

@@ -2,11 +2,15 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Troubles } from '../../../../src/platform/health/troubles.js';
 import { openLog } from '../../../../src/platform/log/log.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 
 let folder: string;
+let troubles: Troubles;
 
 beforeEach(() => {
+  troubles = new Troubles(new FakeClock());
   folder = mkdtempSync(path.join(tmpdir(), 'spush-log-'));
 });
 
@@ -24,7 +28,7 @@ function lines(file: string): Record<string, unknown>[] {
 describe('the log', () => {
   test('is one JSON line per event, in a file whose folder it makes', () => {
     const file = path.join(folder, 'Log/a.log');
-    const log = openLog({ process: 'p', level: 'info', file, console: 'none' });
+    const log = openLog({ process: 'p', level: 'info', file, console: 'none', troubles });
     log.info('one', { n: 1 });
     log.debug('not this');
     expect(lines(file)).toMatchObject([{ level: 'info', process: 'p', event: 'one', n: 1 }]);
@@ -32,7 +36,7 @@ describe('the log', () => {
 
   test('goes on in a new file after the old one was moved away', () => {
     const file = path.join(folder, 'a.log');
-    const log = openLog({ process: 'p', level: 'info', file, console: 'none' });
+    const log = openLog({ process: 'p', level: 'info', file, console: 'none', troubles });
     log.info('one');
     renameSync(file, `${file}.1`);
     log.info('two');
@@ -44,7 +48,7 @@ describe('the log', () => {
 
   test('changes its level while it runs', () => {
     const file = path.join(folder, 'a.log');
-    const log = openLog({ process: 'p', level: 'warn', file, console: 'none' });
+    const log = openLog({ process: 'p', level: 'warn', file, console: 'none', troubles });
     log.info('no');
     log.setLevel('debug');
     log.debug('yes');
@@ -52,8 +56,9 @@ describe('the log', () => {
   });
 
   test('that cannot be written harms nothing', () => {
-    const log = openLog({ process: 'p', level: 'info', file: '/dev/full', console: 'none' });
+    const log = openLog({ process: 'p', level: 'info', file: '/dev/full', console: 'none', troubles });
     for (let n = 0; n < 100; n += 1) log.error('lost');
     expect(existsSync('/dev/full')).toBe(true);
+    expect(troubles.report().failures).toEqual({ log: 100 });
   });
 });

@@ -5,6 +5,7 @@ import { measuredStore } from '../../../../src/platform/metrics/measured-store.j
 import { type FollowedCounts, Metrics } from '../../../../src/platform/metrics/metrics.js';
 import { scrape } from '../../../../src/platform/metrics/scrape.js';
 import type { MessageStore } from '../../../../src/platform/store/message-store.js';
+import type { NodeTroubles } from '../../../../src/shared/protocol/node-troubles.js';
 
 import { FakeClock } from '../../../support/fake-clock.js';
 
@@ -62,6 +63,18 @@ describe('metrics', () => {
     const page = await metrics.registry.metrics();
     expect(page).toContain('spush_bus_refused_total{reason="forged"} 1');
     expect(page).toContain('spush_bus_refused_total{reason="replayed"} 2');
+  });
+
+  test('follow the troubles of the node, asked once for each page', async () => {
+    const metrics = new Metrics();
+    const asked = vi.fn(async (): Promise<NodeTroubles> => ({ log: { processes: 2, failures: 40 } }));
+    metrics.followTroubles(asked);
+    const page = await metrics.registry.metrics();
+    expect(page).toContain('spush_troubles{trouble="log"} 2');
+    expect(page).toContain('spush_trouble_failures_total{trouble="log"} 40');
+    expect(asked).toHaveBeenCalledOnce();
+    asked.mockResolvedValue({ log: { processes: 0, failures: 41 } });
+    expect(await metrics.registry.metrics()).toContain('spush_troubles{trouble="log"} 0');
   });
 
   test('count what they are told', async () => {

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readServiceManager } from '../../../../src/platform/config/service-manager.js';
+import { Troubles } from '../../../../src/platform/health/troubles.js';
 import { silentNotifier, type Vitals } from '../../../../src/platform/notify/notifier.js';
 import {
   createNotifier,
   SystemdNotifier,
   systemdNotify,
+  TRY_AGAIN_MS,
 } from '../../../../src/platform/notify/systemd-notifier.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 import { NotifySocket } from '../../../support/notify-socket.js';
 import { outsideProgram } from '../../../support/outside-program.js';
 import { recordedLog } from '../../../support/recorded-log.js';
@@ -18,22 +21,25 @@ function notifierWith(options: {
 }) {
   const sent: string[] = [];
   const log = recordedLog();
+  const troubles = new Troubles(new FakeClock());
   const notifier = new SystemdNotifier({
     send: async (words) => {
       sent.push(words.join('|'));
       await options.send?.(words);
     },
     watchdogMs: options.watchdogMs ?? null,
+    troubles,
     log,
   });
-  return { notifier, sent, log };
+  return { notifier, sent, log, troubles };
 }
 
 describe('what the service manager asks for', () => {
   test('is nothing without NOTIFY_SOCKET', () => {
     expect(readServiceManager({ WATCHDOG_USEC: '1000000' }, 7)).toBeNull();
     expect(readServiceManager({ NOTIFY_SOCKET: '' }, 7)).toBeNull();
-    expect(createNotifier(null, recordedLog())).toBe(silentNotifier);
+    const deps = { troubles: new Troubles(new FakeClock()), log: recordedLog() };
+    expect(createNotifier(null, deps)).toBe(silentNotifier);
   });
 
   test('is a sign of life in microseconds, from the process it names', () => {
@@ -74,25 +80,37 @@ describe('notices', () => {
     expect(sent[1]).toMatch(/\|MONOTONIC_USEC=\d+\|/);
   });
 
-  test('that fail are told once, and the next ones are tried', async () => {
-    const { notifier, sent, log } = notifierWith({ send: () => Promise.reject(new Error('no such socket')) });
+  test('that fail are a trouble, and what is so then is told again until it gets through', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    let fails = true;
+    const send = async (): Promise<void> => {
+      if (fails) throw new Error('no such socket');
+    };
+    const { notifier, sent, troubles } = notifierWith({ send });
+    notifier.reloading();
     notifier.ready();
-    notifier.stopping();
-    await notifier.close();
-    expect(sent).toHaveLength(2);
-    expect(log.lines).toMatchObject([{ level: 'warn', event: 'notify.failed' }]);
+    await vi.advanceTimersByTimeAsync(2 * TRY_AGAIN_MS);
+    const words = (): string[] => sent.map((text) => text.split('|')[0] ?? '');
+    expect(words()).toEqual(['RELOADING=1', 'READY=1', 'READY=1', 'READY=1']);
+    expect(troubles.report().now).toMatchObject([{ name: 'notify', failures: 4 }]);
+    fails = false;
+    await vi.advanceTimersByTimeAsync(3 * TRY_AGAIN_MS);
+    expect(words().slice(4)).toEqual(['READY=1']);
+    expect(troubles.report().now).toEqual([]);
   });
 
-  test('are no longer tried where the program is missing', async () => {
-    const log = recordedLog();
+  test('are tried again also where the program is missing, which is said', async () => {
+    const troubles = new Troubles(new FakeClock());
     const send = vi.fn(systemdNotify('/no/such/systemd-notify', '/no/such/socket'));
-    const notifier = new SystemdNotifier({ send, watchdogMs: null, log });
+    const notifier = new SystemdNotifier({ send, watchdogMs: null, troubles, log: recordedLog() });
     notifier.ready();
     notifier.stopping();
     await notifier.close();
-    expect(send).toHaveBeenCalledTimes(1);
-    expect(log.lines).toHaveLength(1);
-    expect(log.lines[0]?.fields['hint']).toBe('the program systemd-notify is not in PATH');
+    expect(send).toHaveBeenCalledTimes(2);
+    expect(troubles.report().now).toMatchObject([
+      { text: expect.stringContaining('the program systemd-notify is not in PATH'), failures: 2 },
+    ]);
   });
 
   test('do not pile up behind one that hangs', async () => {
@@ -160,7 +178,8 @@ test.skipIf(python === null || systemdNotifyProgram === null)(
     const socket = await NotifySocket.open(python ?? '');
     onTestFinished(() => socket.close());
     const log = recordedLog();
-    const notifier = createNotifier({ notifySocket: socket.path, watchdogMs: 200 }, log);
+    const troubles = new Troubles(new FakeClock());
+    const notifier = createNotifier({ notifySocket: socket.path, watchdogMs: 200 }, { troubles, log });
     notifier.startWatchdog(() => WELL);
     notifier.ready();
     expect(await socket.until('READY=1')).toBe('READY=1\nSTATUS=2 of 2 Workers ready');
@@ -171,5 +190,6 @@ test.skipIf(python === null || systemdNotifyProgram === null)(
     await notifier.close();
     expect(await socket.until('STOPPING=1')).toBe('STOPPING=1\nSTATUS=stopping');
     expect(log.lines).toEqual([]);
+    expect(troubles.report().failures).toEqual({});
   },
 );

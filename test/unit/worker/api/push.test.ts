@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { SpushError } from '../../../../src/shared/base/errors.js';
 import { ApiHarness } from './api-harness.js';
 
@@ -161,6 +161,23 @@ describe('a store that cannot keep it', () => {
     expect(answer.status).toBe(status);
     expect(answer.body).toEqual({ code: status, msg: 'the disk is full', data: {} });
     expect(answer.headers.get('retry-after')).toBe(retryAfter);
+  });
+
+  test('is told to strangers without where it is; the log has that', async () => {
+    const outside = await ApiHarness.open({ api: { opsAllow: ['203.0.113.9'] } });
+    onTestFinished(() => outside.close());
+    const error = new SpushError('STORE_UNAVAILABLE', 'the store /srv/x.db of root@10.0.0.5', {
+      detail: { file: '/srv/x.db' },
+    });
+    outside.fault = error;
+    const message = { uid: 1, title: 'x' };
+    const answer = await outside.post(USER, message);
+    expect(answer.body).toEqual({
+      code: 503,
+      msg: 'the store cannot be reached at the moment: nothing was accepted, try again',
+      data: {},
+    });
+    expect(outside.logged.find((line) => line.startsWith('api.unavailable'))).toContain('/srv/x.db');
   });
 
   test('by a fault of ours answers 500 and tells the log, not the caller, what it was', async () => {

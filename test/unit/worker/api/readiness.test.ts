@@ -137,6 +137,18 @@ describe('/readyz', () => {
     expect(api.logged.map((line) => line.split(' ')[0])).toEqual(['ready.lost', 'ready.again']);
   });
 
+  test('tells strangers which check fails, and nothing of where', async () => {
+    const stranger = { headers: { 'x-real-ip': '203.0.113.9' } };
+    fault = new SpushError('STORE_UNAVAILABLE', 'the store /srv/x.db of root@10.0.0.5');
+    const answer = await api.call('/readyz', stranger);
+    expect(answer.body).toEqual({
+      code: 503,
+      msg: 'not ready: store: not ready',
+      data: { reasons: [{ check: 'store', reason: 'not ready' }] },
+    });
+    expect(api.logged.join()).toContain('/srv/x.db');
+  });
+
   test('is 503 while the process stops, and connections are not used again', async () => {
     api.readiness.stop();
     expect((await api.call('/readyz')).body.msg).toBe('not ready: process: stopping');

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { systemSchema } from '../../../../src/platform/config/config-schema.js';
-import type { Log } from '../../../../src/platform/log/log.js';
+import type { Log, LogFields } from '../../../../src/platform/log/log.js';
 import { silentLog } from '../../../../src/platform/log/log.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
 import type { CommandDeps } from '../../../../src/worker/gateway/commands/command-context.js';
@@ -33,6 +33,7 @@ beforeEach(() => {
     stats: createWorkerStats(),
     clock,
     log,
+    seldom: { warn: (event: string, fields: LogFields) => logged.push(`${event} ${JSON.stringify(fields)}`) },
   } as unknown as CommandDeps;
   loop = new MessageLoop(session, deps, null);
 });
@@ -81,10 +82,27 @@ describe('the message loop', () => {
     expect((await replies(26)).at(-1)).toMatchObject({ id: 'later', code: 200 });
   });
 
-  test('a store that is away is 503', async () => {
-    unreadFault = new SpushError('STORE_UNAVAILABLE', 'the store is away');
+  test('a store that is away is 503; where it is stands in the log alone', async () => {
+    unreadFault = new SpushError('STORE_UNAVAILABLE', 'the store /srv/x.db of user root@10.0.0.5 is away', {
+      detail: { host: '10.0.0.5' },
+    });
     say({ cmd: 'unread', id: 'u', ts: 1 });
-    expect(await replies(1)).toMatchObject([{ cmd: 'unread', id: 'u', code: 503 }]);
+    const [reply] = await replies(1);
+    expect(reply).toMatchObject({
+      cmd: 'unread',
+      id: 'u',
+      code: 503,
+      msg: 'the store cannot be reached at the moment: nothing was accepted, try again',
+      body: {},
+    });
+    expect(JSON.stringify(reply)).not.toMatch(/srv|root|10\.0/);
+    expect(logged).toEqual([expect.stringMatching(/^gateway\.unavailable .*\/srv\/x\.db/)]);
+  });
+
+  test('what is the client’s own fault is told as it is', async () => {
+    unreadFault = new SpushError('UNAUTHORIZED', 'log in first', { detail: { hint: 1 } });
+    say({ cmd: 'unread', id: 'u', ts: 1 });
+    expect(await replies(1)).toMatchObject([{ code: 401, msg: 'log in first', body: { hint: 1 } }]);
   });
 
   test('a bug of ours is 500 for one command, in the log, and nothing else', async () => {

@@ -36,6 +36,7 @@ export interface Connection {
 export function openConnection(file: StoreFile, { create, lockWaitMs, gate }: OpenOptions): Connection {
   try {
     file.assertOpenable(create);
+    if (create) file.makeForOwner();
     const db = new Database(file.path, create, gate);
     const deadline = msLater(systemClock.moment(), lockWaitMs);
     // Only `exec` meets locks here: see database.ts. What is asked is asked inside a transaction, where there are none.

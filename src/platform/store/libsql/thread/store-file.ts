@@ -5,7 +5,7 @@
  * So the path's identity (device and inode, of the database and its two companions) is compared before and after every
  * commit. Only `stat` is used: opening and closing the file here would drop SQLite's locks on it.
  */
-import { type BigIntStats, statSync } from 'node:fs';
+import { type BigIntStats, closeSync, openSync, statSync } from 'node:fs';
 import type { SpushError } from '../../../../shared/base/errors.js';
 import {
   faultOf,
@@ -20,6 +20,8 @@ import {
 /** Two processes opening and closing at once may show one companion without the other for a moment. */
 const COMPANION_TRIES = 20;
 const COMPANION_WAIT_MS = 5;
+/** Texts of messages are in it. */
+const FILE_MODE = 0o600;
 
 export interface FileChange {
   readonly fault: SpushError;
@@ -52,6 +54,18 @@ export class StoreFile {
     for (let tries = 1; this.#identity('-wal') === '' && this.#identity('-shm') !== ''; tries += 1) {
       if (tries === COMPANION_TRIES) throw storeLogLost(this.path);
       sleepMs(COMPANION_WAIT_MS);
+    }
+  }
+
+  /**
+   * Makes the file, empty, for its owner alone, whatever the umask is; SQLite gives log and index the same rights. Not when it
+   * is there: closing it would drop SQLite's locks on it.
+   */
+  makeForOwner(): void {
+    try {
+      closeSync(openSync(this.path, 'wx', FILE_MODE));
+    } catch {
+      // It is there; or it cannot be made, which SQLite meets as well and says in its own words.
     }
   }
 

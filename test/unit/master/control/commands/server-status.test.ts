@@ -4,6 +4,7 @@ import { OwnFigures } from '../../../../../src/master/status/node-figures.js';
 import type { Config } from '../../../../../src/platform/config/config-schema.js';
 import { childStats } from '../../../../../src/platform/rpc/child-stats.js';
 import { SpushError } from '../../../../../src/shared/base/errors.js';
+import type { TroubleReport } from '../../../../../src/shared/domain/trouble.js';
 import { serverStatusSchema } from '../../../../../src/shared/protocol/control-commands.js';
 import type { ToChild } from '../../../../../src/shared/protocol/ipc.js';
 import type { NodeFigures } from '../../../../../src/shared/protocol/node-figures.js';
@@ -41,6 +42,11 @@ function peer(name: string, pendingCount: () => Promise<{ pending: number }>): C
   return { name, peer: { call: pendingCount as CountingPeer['peer']['call'] } };
 }
 
+const TROUBLES: TroubleReport = {
+  now: [{ name: 'log', text: 'the disk is full', since: Date.UTC(2026, 0, 3), failures: 7 }],
+  failures: { log: 9 },
+};
+
 function status(parts: { workers?: CountingPeer[]; taskWorkers?: CountingPeer[]; env?: 0 | 1 }) {
   const handler = serverStatus({
     config: () => config(parts.env ?? 0),
@@ -50,6 +56,7 @@ function status(parts: { workers?: CountingPeer[]; taskWorkers?: CountingPeer[];
     effectiveMaxLinks: () => 100,
     door: () => ({ accepted: 9, waiting: 0, refused: { full: 1, late: 2, kernel: 3, stopping: 0 } }),
     sums: async () => SUMS,
+    troubles: async () => [{ process: 'spush.m.Master', report: TROUBLES }],
     workers: () => parts.workers ?? [],
     taskWorkers: () => parts.taskWorkers ?? [],
     log: recordedLog(),
@@ -84,6 +91,15 @@ describe('server.status', () => {
       workerNum: 2,
       taskNum: 1,
       crashLoops: ['spush.m.TaskWorker.1'],
+      warnings: [
+        {
+          process: 'spush.m.Master',
+          trouble: 'log',
+          text: 'the disk is full',
+          since: '2026-01-03T00:00:00.000Z',
+          failures: 7,
+        },
+      ],
     });
   });
 
