@@ -238,7 +238,8 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
   const descriptors = descriptorLimit();
   const tellShortage = (config: Config): void => {
     const shortage = descriptorShortage(config, descriptors);
-    if (shortage !== null) log.warn('limits.descriptors', { shortage });
+    if (shortage === null) troubles.end('descriptors');
+    else troubles.begin('descriptors', shortage);
   };
   tellShortage(config);
   let listen = '';
@@ -316,6 +317,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     workers: () => supervisor.ready('worker'),
     address: () => listen,
     tls: () => config.system.TlsCert !== null,
+    troubles,
     clock,
     log,
   });

@@ -5,6 +5,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { Troubles } from '../../platform/health/troubles.js';
 import type { Log } from '../../platform/log/log.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
@@ -25,6 +26,7 @@ export interface DoorCheckDeps {
   /** Where the door listens, as `listen` answered it. */
   readonly address: () => string;
   readonly tls: () => boolean;
+  readonly troubles: Pick<Troubles, 'begin' | 'end'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -80,6 +82,9 @@ export class DoorCheck {
     this.#checking = Promise.all(workers.map((worker) => this.#checkOne(worker)));
     await this.#checking;
     this.#checking = null;
+    const { closed } = this;
+    if (closed.length > 0) this.#deps.troubles.begin('frontDoor', closed.join('; '));
+    else this.#deps.troubles.end('frontDoor');
   }
 
   #isClosed({ answeredAt, fault }: Seen): boolean {

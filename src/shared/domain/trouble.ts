@@ -23,6 +23,10 @@ export const TROUBLE_NAMES = [
   'crontabState',
   /** systemd cannot be told. */
   'notify',
+  /** A Worker does not answer connections through the front door. */
+  'frontDoor',
+  /** The limit of open files leaves room for fewer connections than MaxLinkNumber. */
+  'descriptors',
 ] as const;
 export type TroubleName = (typeof TROUBLE_NAMES)[number];
 

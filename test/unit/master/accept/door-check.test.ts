@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DoorCheck } from '../../../../src/master/accept/door-check.js';
 import { type DoorWorker, FrontDoor } from '../../../../src/master/accept/front-door.js';
 import type { AcceptedHandle } from '../../../../src/master/accept/listener.js';
+import { Troubles } from '../../../../src/platform/health/troubles.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { socketOf } from '../../../support/http-site.js';
 import { recordedLog } from '../../../support/recorded-log.js';
@@ -44,11 +45,13 @@ let clock: FakeClock;
 let door: FrontDoor;
 let check: DoorCheck;
 let workers: FakeWorker[];
+let troubles: Troubles;
 const log = recordedLog();
 
 beforeEach(async () => {
   clock = new FakeClock();
   log.lines.splice(0);
+  troubles = new Troubles(clock);
   door = new FrontDoor({ clock, log, waitingMax: () => 10 });
   const address = await door.listen({ host: '127.0.0.1', port: 0, backlog: 64 });
   workers = [new FakeWorker('a'), new FakeWorker('b'), new FakeWorker('c')];
@@ -58,6 +61,7 @@ beforeEach(async () => {
     workers: () => workers,
     address: () => address,
     tls: () => false,
+    troubles,
     clock,
     log,
   });
@@ -93,11 +97,15 @@ test.each([
   expect([check.open, check.closed]).toEqual([2, [`a answers no connection: ${fault}`]]);
   await check.check();
   expect(log.lines.filter(({ event }) => event === 'door.closed')).toHaveLength(1);
+  expect(troubles.report().now.map(({ name, text }) => [name, text])).toEqual([
+    ['frontDoor', `a answers no connection: ${fault}`],
+  ]);
 
   if (bad) bad.answer = 'HTTP/1.1 200 OK\r\n\r\n';
   await check.check();
   expect([check.open, check.closed]).toEqual([3, []]);
   expect(log.lines.filter(({ event }) => event === 'door.open')).toHaveLength(1);
+  expect(troubles.has('frontDoor')).toBe(false);
 });
 
 test('a Worker that ended meanwhile is forgotten, without a word', async () => {
