@@ -204,8 +204,10 @@ export class FrontDoor {
     this.#accepted += 1;
     const waiting = { handle, since: this.#deps.clock.moment() };
     const desk = this.#reserved.size > 0 ? this.#reservedFor(handle) : undefined;
-    if (desk) this.#giveTo(desk, waiting);
-    else this.#give(waiting);
+    if (!desk) this.#give(waiting);
+    else if (desk.given.size < GIVEN_MAX) this.#giveTo(desk, waiting);
+    // It has not taken the last ones: the check has its answer.
+    else handle.close();
   }
 
   #reservedFor(handle: AcceptedHandle): Desk | undefined {

@@ -227,6 +227,24 @@ test('a connection that is handed back when the server stops stays with its Work
   expect([door.backs(a, { ns: [1] }), closed.mock.calls.length]).toEqual([{ taken: [] }, 1]);
 });
 
+test('a Worker that hangs is given no more than a few connections for its check either', async () => {
+  door.attach(a);
+  for (let n = 0; n < GIVEN_MAX + 4; n += 1) {
+    const client = connect(port, '127.0.0.1');
+    client.on('error', () => {});
+    clients.push(client);
+    let release = (): void => {};
+    process.nextTick(() =>
+      process.nextTick(() => {
+        release = door.reserve(client.localPort ?? 0, a);
+      }),
+    );
+    await until(() => door.counts.accepted === n + 1);
+    release();
+  }
+  expect([a.given.length, door.counts.waiting]).toEqual([GIVEN_MAX, 0]);
+});
+
 test('a connection from a reserved port goes to the Worker that is checked', async () => {
   door.attach(a);
   door.attach(b);
