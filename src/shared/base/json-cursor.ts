@@ -1,6 +1,7 @@
 /**
  * Walks over JSON text without making values of it: where a member begins and ends, and how a number is written, is
- * gone once it is parsed. The text must have been read by JSON.parse before: nothing is checked here.
+ * gone once it is parsed. Tokens are not checked: what this reads is read by JSON.parse as well, before or afterwards. Each call
+ * goes on or ends, whatever the text is: `more` throws a SyntaxError where the text ends inside of an object or list.
  *
  *     cursor.enter();
  *     while (cursor.more()) { const name = cursor.name(); … cursor.skip(); }
@@ -49,9 +50,10 @@ export class JsonCursor {
     this.#at = this.at + 1;
   }
 
-  /** Whether a member or element comes next; if not, the cursor is behind the object or list. */
+  /** Whether a member or element comes next; if not, the cursor is behind the object or list. Throws a SyntaxError. */
   more(): boolean {
     const next = this.text.charCodeAt(this.at);
+    if (Number.isNaN(next)) throw new SyntaxError('JSON text ends inside of an object or list');
     if (next === CLOSE_OBJECT || next === CLOSE_LIST) {
       this.#at += 1;
       return false;

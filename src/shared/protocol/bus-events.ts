@@ -92,8 +92,8 @@ function keepItemsData(cursor: JsonCursor, event: unknown): void {
   while (cursor.more()) {
     const name = cursor.name();
     const value = Object.hasOwn(event, name) ? (event as Record<string, unknown>)[name] : undefined;
-    if (name === 'item' && isObject(value)) keepDataText(cursor, value);
-    else if (name === 'items' && Array.isArray(value)) keepEach(cursor, value);
+    if (name === 'item' && isObject(value) && cursor.peek() === '{') keepDataText(cursor, value);
+    else if (name === 'items' && Array.isArray(value) && cursor.peek() === '[') keepEach(cursor, value);
     else cursor.skip();
   }
 }
@@ -102,7 +102,7 @@ function keepEach(cursor: JsonCursor, items: readonly unknown[]): void {
   cursor.enter();
   for (let index = 0; cursor.more(); index += 1) {
     const value = items[index];
-    if (isObject(value)) keepDataText(cursor, value);
+    if (isObject(value) && cursor.peek() === '{') keepDataText(cursor, value);
     else cursor.skip();
   }
 }

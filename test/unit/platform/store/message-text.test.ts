@@ -27,3 +27,11 @@ test('what stands in it since halves of characters were accepted is mended, and 
   readStrictly(of('{"cut \\ud83d":["\\ude00"]}'));
   for (const data of ['{"a":"\\\\ud83d","n":1.0}', '{"n":-0,"k":1,"k":2}', '{}']) expect(of(data)).toBe(data);
 });
+
+test('a text that was cut anywhere, or spoiled, is refused, and never becomes part of a frame', () => {
+  const text = bodyText({ title: 'b', content: 'c', url: null, data: '{"a":[1,{"b":"x"}]}' as DataText });
+  for (let length = 0; length < text.length; length += 1) {
+    expect(() => parseBody(text.slice(0, length))).toThrow(SyntaxError);
+  }
+  expect(() => parseBody(text.replace('[1,', '[1 '))).toThrow(SyntaxError);
+});
