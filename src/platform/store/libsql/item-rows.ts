@@ -4,8 +4,9 @@
 import { assert } from '../../../shared/base/assert.js';
 import type { MessageItem } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
+import type { Log } from '../../log/log.js';
 import { EVERYBODY, kindOf } from '../kind-number.js';
-import { parseBody } from '../message-text.js';
+import { type MessageText, parseBody } from '../message-text.js';
 
 /** id, kind number, uid (0: everybody), createdAt, index of the body. */
 export type ItemRow = readonly [MessageId, number, number, number, number];
@@ -42,12 +43,27 @@ export class ItemRowsBuilder {
   }
 }
 
-export function decodeItems(items: ItemRows): MessageItem[] {
-  const bodies = items.bodies.map(parseBody);
+/**
+ * One for each row; null for a text that cannot be read, which the log hears of: others of the same reader arrive all the same.
+ */
+export function decodeItems(items: ItemRows, log: Pick<Log, 'warn'>): (MessageItem | null)[] {
+  const bodies = items.bodies.map(readBody);
   return items.rows.map(([id, kind, uid, createdAt, index]) => {
     const body = bodies[index];
     assert(body !== undefined, `message ${id} came without its body`);
+    if (body instanceof Error) {
+      log.warn('store.text_unreadable', { message: id, reason: body.name });
+      return null;
+    }
     const everybody = uid === EVERYBODY;
     return { id, kind: kindOf(kind), ...(everybody ? {} : { uid }), ...body, createdAt };
   });
+}
+
+function readBody(text: string): MessageText | Error {
+  try {
+    return parseBody(text);
+  } catch (error) {
+    return error as Error;
+  }
 }

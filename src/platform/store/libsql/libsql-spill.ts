@@ -22,10 +22,10 @@ class LibsqlSpill extends LibsqlStore implements SpillFile {
   readonly #link: ThreadLink;
   readonly #clock: LibsqlStoreOptions['clock'];
 
-  constructor(link: ThreadLink, { ids, clock }: Pick<LibsqlStoreOptions, 'ids' | 'clock'>) {
-    super(link, ids, clock);
+  constructor(link: ThreadLink, options: Pick<LibsqlStoreOptions, 'ids' | 'clock' | 'log'>) {
+    super(link, options);
     this.#link = link;
-    this.#clock = clock;
+    this.#clock = options.clock;
   }
 
   override async accept(messages: readonly NewMessage[], ids?: BigInt64Array): Promise<Accepted[]> {

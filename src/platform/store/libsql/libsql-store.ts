@@ -57,7 +57,7 @@ export interface LibsqlStoreOptions {
 
 /** Makes the folder and the file when missing; resolves when the store keeps messages. */
 export async function openLibsqlStore(options: LibsqlStoreOptions): Promise<MessageStore> {
-  return new LibsqlStore(await openLink(options), options.ids, options.clock);
+  return new LibsqlStore(await openLink(options), options);
 }
 
 export async function openLink(options: LibsqlStoreOptions): Promise<ThreadLink> {
@@ -80,11 +80,13 @@ export class LibsqlStore implements MessageStore {
   readonly #link: ThreadLink;
   readonly #ids: MessageIdSource;
   readonly #clock: Clock;
+  readonly #log: Pick<Log, 'warn'>;
 
-  constructor(link: ThreadLink, ids: MessageIdSource, clock: Clock) {
+  constructor(link: ThreadLink, { ids, clock, log }: Pick<LibsqlStoreOptions, 'ids' | 'clock' | 'log'>) {
     this.#link = link;
     this.#ids = ids;
     this.#clock = clock;
+    this.#log = log;
   }
 
   async accept(messages: readonly NewMessage[]): Promise<Accepted[]> {
@@ -104,11 +106,11 @@ export class LibsqlStore implements MessageStore {
 
   async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
     const { users, items } = await this.#call('pending', pendingArgs(uids, query, this.#clock.now()));
-    const all = decodeItems(items);
+    const all = decodeItems(items, this.#log);
     const found = new Map<number, MessageItem[]>();
     let from = 0;
     for (const { uid, count } of users) {
-      found.set(uid, all.slice(from, from + count));
+      found.set(uid, all.slice(from, from + count).filter(isReadable));
       from += count;
     }
     return found;
@@ -147,8 +149,10 @@ export class LibsqlStore implements MessageStore {
       limit: assertLimit(query.limit),
       now: this.#clock.now(),
     });
-    const listed = decodeItems(items).map((item, index) => ({ ...item, read: read[index] === true }));
-    return { items: listed, next: more ? (listed.at(-1)?.id ?? null) : null };
+    const listed = decodeItems(items, this.#log)
+      .map((item, index) => item && { ...item, read: read[index] === true })
+      .filter(isReadable);
+    return { items: listed, next: more ? (items.rows.at(-1)?.[0] ?? null) : null };
   }
 
   async unread(uid: number): Promise<UnreadCounts> {
@@ -210,6 +214,10 @@ function groupMarks(marks: readonly SentMark[]): MarkSentArgs['marks'] {
     else group.uids.push(uid);
   }
   return [...groups.values()].map(({ id, settled, uids }) => ({ id, settled, uids: JSON.stringify(uids) }));
+}
+
+function isReadable<T>(item: T | null): item is T {
+  return item !== null;
 }
 
 /** Ids that are none match nothing, and must not spoil the list. */

@@ -15,6 +15,7 @@ import { Database } from '../../../../../src/platform/store/libsql/thread/databa
 import type { MessageStore } from '../../../../../src/platform/store/message-store.js';
 import type { NewMessage } from '../../../../../src/shared/domain/message.js';
 import { LibsqlStores } from '../../../../support/libsql-stores.js';
+import { recordedLog } from '../../../../support/recorded-log.js';
 import { newMessage } from './thread-store.js';
 
 const COMPANIONS = ['', '-wal', '-shm'];
@@ -216,4 +217,24 @@ describe('opening', () => {
     await empty.accept([message(1)]);
     expect((await empty.unread(1)).total).toBe(1);
   });
+});
+
+test('a text that cannot be read is left out and named, and the others of the reader arrive', async () => {
+  const log = recordedLog();
+  const reader = await stores.open({ log });
+  const ids: string[] = [];
+  for (const title of ['a', 'b', 'c']) {
+    const [accepted] = await store.accept([{ ...message(7), title, callerId: null }]);
+    ids.push(accepted?.id ?? '');
+  }
+  const file = new Database(stores.file, false);
+  file.exec(`UPDATE body SET text = '{"title":"b' WHERE text LIKE '{"title":"b"%'`);
+  expect((await reader.pending(7, { limit: 9 })).map(({ title }) => title)).toEqual(['a', 'c']);
+  const first = await reader.list(7, { limit: 2 });
+  expect(first.items.map(({ title }) => title)).toEqual(['c']);
+  if (first.next === null) throw new Error('there is more behind the message that was left out');
+  const rest = await reader.list(7, { limit: 2, cursor: first.next });
+  expect(rest.items.map(({ title }) => title)).toEqual(['a']);
+  const lines = log.lines.filter(({ event }) => event === 'store.text_unreadable');
+  expect(lines[0]).toMatchObject({ level: 'warn', fields: { message: ids[1], reason: 'SyntaxError' } });
 });
