@@ -26,25 +26,14 @@ try {
 }
 
 function run() {
-  const status = vitest([
-    ...process.argv.slice(2),
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile=${answers}`,
-  ]);
+  const status = vitest(process.argv.slice(2));
   if (status === 0 || !process.env.CI || !existsSync(answers)) return status;
   const failed = failedFiles();
-  if (failed.length === 0) return status;
+  // Errors outside of any test, or a process that was killed because it hung, have one try too.
+  if (failed.length === 0 || existsSync(`${answers}.hung`)) return status;
   console.log(`\nThe second try of ${failed.join(', ')}: alone, on a machine that has grown quiet\n`);
   // With the project named, a file of any other one is not run, and so remains a failure.
-  const again = vitest([
-    '--project',
-    'timed',
-    ...failed,
-    `--reporter=default`,
-    '--reporter=json',
-    `--outputFile=${answers}`,
-  ]);
+  const again = vitest(['--project', 'timed', ...failed]);
   if (again !== 0) return again;
   const passed = new Set(readAnswers().map(({ name }) => path.relative(ROOT, name)));
   const left = failed.filter((file) => !passed.has(file));
@@ -57,7 +46,7 @@ function vitest(args) {
   const { status } = spawnSync(
     process.execPath,
     [VITEST, 'run', '--config', 'test/vitest.config.ts', '--root', '.', ...args],
-    { cwd: ROOT, stdio: 'inherit' },
+    { cwd: ROOT, stdio: 'inherit', env: { ...process.env, SPUSH_TEST_ANSWERS: answers } },
   );
   return status ?? 1;
 }

@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { outsideProgram } from './support/outside-program.js';
+import { SlowFiles } from './support/slow-files.js';
 
 /** The same tests against PUSHENV 1; those of `npm run test:env1`, and what is run each time. */
 const ENV1_ALL = [
@@ -49,10 +50,16 @@ const integration = {
   hookTimeout: 60_000,
 };
 
+/** Where `run.mjs` reads them. */
+const answers = process.env['SPUSH_TEST_ANSWERS'];
+const json: ['json', { outputFile: string }][] =
+  answers === undefined ? [] : [['json', { outputFile: answers }]];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     passWithNoTests: !hasServers,
+    reporters: ['default', new SlowFiles(), ...json],
     // Integration tests start real processes on a small machine: one file at a time keeps their timings honest.
     projects: [
       {
