@@ -201,10 +201,10 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   });
   const acceptance = createAcceptance({ store, bus });
   const nonces = nonceClaims({
-    async claim(key: string, nonce: string, expiresAt: number): Promise<boolean> {
+    async claim(scope: string, nonce: string, timestamp: number): Promise<boolean> {
       const claimed = await peer.call(
         'nonce.claim',
-        { key, nonce, expiresAt },
+        { scope, nonce, timestamp },
         { deadlineMs: NONCE_CLAIM_MS },
       );
       return claimed.fresh;

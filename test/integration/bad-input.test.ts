@@ -1,6 +1,7 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signCall } from '../../src/platform/auth/signature.js';
 import { Daemon } from '../support/daemon.js';
 import { clientFrame, RawSocket } from '../support/raw-socket.js';
 import { WsClient } from '../support/ws-client.js';
@@ -32,18 +33,16 @@ function signed(
   body: string,
   options: { ageSeconds?: number; key?: string; secret?: string; nonce?: string } = {},
 ): Record<string, string> {
-  const timestamp = String(Math.floor(Date.now() / 1000) - (options.ageSeconds ?? 0));
+  const { ageSeconds = 0, key: id = 'main', secret = SECRET } = options;
+  const timestamp = Math.floor(Date.now() / 1000) - ageSeconds;
   const nonce = options.nonce ?? randomBytes(12).toString('hex');
-  const hash = createHash('sha256').update(body).digest('hex');
-  const signature = createHmac('sha256', options.secret ?? SECRET)
-    .update(`POST\n${PATH}\n${timestamp}\n${nonce}\n${hash}`)
-    .digest('hex');
-  return {
-    'x-spush-key': options.key ?? 'main',
-    'x-spush-timestamp': timestamp,
-    'x-spush-nonce': nonce,
-    'x-spush-signature': signature,
-  };
+  const call = { method: 'POST', path: PATH, contentType: 'application/json', body, timestamp, nonce };
+  return lowerCase(signCall({ id, secret }, call));
+}
+
+/** So that a test can put another value in the place of one. */
+function lowerCase(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 describe('frames', () => {

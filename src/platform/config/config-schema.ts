@@ -350,7 +350,13 @@ export const apiSchema = z.strictObject({
   legacyToken: z
     .boolean()
     .default(false)
-    .meta(restart('Also accept timestamp and token = md5(timestamp + secret) as fields.')),
+    .meta(restart('Also accept timestamp and token = md5(timestamp + secret) as fields; needs allow.')),
+  signatureV1: z
+    .boolean()
+    .default(true)
+    .meta(
+      restart('Also accept version 1 of the signature, which leaves out the key id and the Content-Type.'),
+    ),
   allow: z
     .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))
     .default([])

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, test } from 'vitest';
-import { signCall } from '../../../../src/platform/auth/signature.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { signCall, signCallV1 } from '../../../../src/platform/auth/signature.js';
 import { RawSocket } from '../../../support/raw-socket.js';
 import { ApiHarness, type HarnessOptions } from './api-harness.js';
 
@@ -17,19 +17,29 @@ async function open(options: HarnessOptions = {}): Promise<void> {
   api = await ApiHarness.open({ ...options, api: { keys: KEYS, ...(options.api as object) } });
 }
 
-function signed(
-  body: string,
-  {
+interface Signing {
+  readonly method?: string;
+  readonly path?: string;
+  readonly key?: string;
+  readonly secret?: string;
+  readonly off?: number;
+  readonly contentType?: string;
+  readonly sign?: typeof signCall;
+}
+
+function signed(body: string, signing: Signing = {}): Record<string, string> {
+  const {
     method = 'POST',
     path = PATH,
     key = 'site',
     secret = KEYS.site,
     off = 0,
-    nonce = randomBytes(12).toString('hex'),
-  } = {},
-): Record<string, string> {
+    sign = signCall,
+  } = signing;
+  const contentType = signing.contentType ?? (method === 'POST' ? 'application/json' : '');
+  const nonce = randomBytes(12).toString('hex');
   const timestamp = Math.floor(api.clock.now() / 1000) + off;
-  return signCall({ id: key, secret }, { method, path, body, timestamp, nonce });
+  return sign({ id: key, secret }, { method, path, contentType, body, timestamp, nonce });
 }
 
 const post = (body: string, headers: Record<string, string> = {}) => api.post(PATH, body, headers);
@@ -104,7 +114,38 @@ describe('a signature', () => {
     await open({ env: 2 });
     expect((await post('{', signed('{', { secret: 'wrong' }))).status).toBe(401);
     expect((await post('{', signed('{'))).status).toBe(400);
-    expect((await post('<x/>', { ...signed('<x/>'), 'content-type': 'text/xml' })).status).toBe(415);
+    const xml = { ...signed('<x/>', { contentType: 'text/xml' }), 'content-type': 'text/xml' };
+    expect((await post('<x/>', xml)).status).toBe(415);
+  });
+
+  test('of version 1 does not cover the type, so what was signed as JSON is never read as a form', async () => {
+    await open({ env: 2 });
+    const body = '{"uid":1,"title":"x&uid=666&title=forged&content="}';
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    expect((await post(body, { ...signed(body, { sign: signCallV1 }), ...form })).status).toBe(415);
+    expect(
+      (await post(` \n${body}`, { ...signed(` \n${body}`, { sign: signCallV1 }), ...form })).status,
+    ).toBe(415);
+    expect((await post(body, { ...signed(body), ...form })).status).toBe(401);
+    expect(api.accepted).toEqual([]);
+    expect((await post(body, signed(body, { sign: signCallV1 }))).status).toBe(200);
+    expect(api.logged).toEqual(['api.signatureV1 {"key":"site"}']);
+  });
+
+  test('of version 2 shows who calls before its body has come, and no other body passes', async () => {
+    await open({ env: 2 });
+    const raw = await RawSocket.open(api.port);
+    const lines = Object.entries({ ...signed(message), 'Content-Type': 'application/json' });
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const forged = message.replace('"x"', '"y"');
+    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: ${forged.length}\r\n${head}\r\n`);
+    await vi.waitFor(() => expect(api.claimed.size).toBe(1));
+    raw.socket.write(forged);
+    await raw.until(
+      () => raw.text.includes('HTTP/1.1 401 ') && raw.text.includes('not the one that was signed'),
+    );
+    raw.destroy();
+    expect(api.accepted).toEqual([]);
   });
 
   test('whose head is bad is refused before the body was sent', async () => {
