@@ -26,12 +26,19 @@ export interface AccessDeps {
   readonly log: Pick<Log, 'warn'>;
 }
 
+/** How the body of a call is had while the call is looked at. */
+export interface BodyOfCall {
+  readonly readRaw: () => Promise<Buffer>;
+  /** It is known who calls: before the body is read, where the head shows it. */
+  readonly onProven: () => void;
+}
+
 export interface Access {
   clientAddress(req: IncomingMessage): string;
   /** Throws FORBIDDEN when calls of this kind may not come from there. */
   assertAddress(rule: AccessRule, address: string): void;
-  /** Throws UNAUTHORIZED; reads the body through `readRaw`. Answers the parsed body, when it is asked for. */
-  prove(req: IncomingMessage, address: string, readRaw: () => Promise<Buffer>): Promise<() => unknown>;
+  /** Throws UNAUTHORIZED. Answers the parsed body, when it is asked for. */
+  prove(req: IncomingMessage, address: string, body: BodyOfCall): Promise<() => unknown>;
 }
 
 export function createAccess({ config, nonces, clock, log }: AccessDeps): Access {
@@ -55,18 +62,20 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
       }
     },
 
-    async prove(req, address, readRaw) {
+    async prove(req, address, { readRaw, onProven }) {
       const { method = '', url: path = '' } = req;
       const queryAt = path.indexOf('?');
       const query = new URLSearchParams(queryAt === -1 ? '' : path.slice(queryAt + 1));
       const isOpen = env === 0 && isLoopback(address);
       const head = { method, path, headers: req.headers, query, isOpen };
       const proof = await verifier.checkHead(head);
+      if (proof.needs === 'digest') onProven();
       const raw = await readRaw();
       const body = once(() => parseBody(raw, req.headers));
       // An old token can be in a body only when there is one: a GET without is judged by its query.
       const fields = () => (raw.length === 0 ? null : body());
-      await verifier.checkCall(proof, head, raw, fields);
+      const { by } = await verifier.checkCall(proof, head, raw, fields);
+      if (by !== 'open') onProven();
       return body;
     },
   };

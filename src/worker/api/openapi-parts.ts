@@ -16,6 +16,7 @@ const FAULTS = {
   401: 'No valid proof: signature missing, wrong, too old, or used before.',
   403: 'Calls of this kind may not come from this address.',
   404: 'Unknown.',
+  408: 'The body came too slowly.',
   413: 'The body has more than 2 MiB, or the call makes too many messages.',
   415: 'The body is neither JSON nor a form, or not UTF-8.',
   429: 'Too much at once: repeat it after `Retry-After`.',
@@ -25,7 +26,7 @@ const FAULTS = {
 export type FaultStatus = keyof typeof FAULTS;
 
 /** Faults that every signed call may meet. */
-export const CALL_FAULTS = [400, 401, 403, 413, 429, 500, 503] as const;
+export const CALL_FAULTS = [400, 401, 403, 408, 413, 429, 500, 503] as const;
 
 export function faults(...statuses: FaultStatus[]): JsonObject {
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
