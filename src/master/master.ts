@@ -11,6 +11,7 @@ import { newNodeRun } from '../platform/bus/bus-identity.js';
 import { systemClock } from '../platform/clock/system-clock.js';
 import { makeTempFolder } from '../platform/config/config-paths.js';
 import type { Config, Paths } from '../platform/config/config-schema.js';
+import { listenHosts } from '../platform/config/listen-hosts.js';
 import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
 import { Troubles } from '../platform/health/troubles.js';
@@ -330,8 +331,9 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     log,
   });
   const openDoor = async (): Promise<string> => {
-    const { Host: host, Port: port, Backlog: backlog } = config.system;
-    listen = await door.listen({ host, port, backlog });
+    const { Port: port, Backlog: backlog } = config.system;
+    const { host, also } = listenHosts(config);
+    listen = await door.listen({ host, also, port, backlog });
     return listen;
   };
   const memoryGuard: MemoryGuard = new MemoryGuard({ supervisor, replacer, replacing, clock, log });

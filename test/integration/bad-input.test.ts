@@ -245,7 +245,7 @@ describe('half-open connections', () => {
   test('are ended after the handshake time, also when they say nothing, and cost others nothing', async () => {
     const silent = await Promise.all(Array.from({ length: 100 }, () => RawSocket.open(daemon.port)));
     const half = await Promise.all(Array.from({ length: 100 }, () => RawSocket.open(daemon.port)));
-    for (const raw of half) raw.socket.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso');
+    for (const raw of half) raw.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: webso');
     const drip = setInterval(() => {
       for (const raw of half) if (!raw.closed) raw.socket.write('c');
     }, 300);
@@ -260,7 +260,7 @@ describe('half-open connections', () => {
   test('a handshake that is none of version 13 gets 400 with an answer', async () => {
     const raw = await RawSocket.open(daemon.port);
     raw.socket.write(
-      'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 7\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 7\r\n\r\n',
     );
     await raw.until(() => raw.closed);
     expect(raw.text).toMatch(/^HTTP\/1\.1 400 /);
@@ -269,7 +269,7 @@ describe('half-open connections', () => {
   test('an offer of another protocol than WebSocket is not taken for one', async () => {
     const raw = await RawSocket.open(daemon.port);
     raw.socket.write(
-      'GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n',
     );
     await raw.until(() => raw.closed);
     expect(raw.text).toMatch(/^HTTP\/1\.1 (200|400) /);
@@ -277,7 +277,7 @@ describe('half-open connections', () => {
 
   test('header lines over 8 KiB get 431', async () => {
     const raw = await RawSocket.open(daemon.port);
-    raw.socket.write(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'x'.repeat(9000)}\r\n\r\n`);
+    raw.socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${'x'.repeat(9000)}\r\n\r\n`);
     await raw.until(() => raw.closed);
     expect(raw.text).toContain(' 431 ');
   });

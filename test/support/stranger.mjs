@@ -14,7 +14,7 @@ const tally = { opened: 0, closed: 0, failed: 0, bytes: 0 };
 const KINDS = {
   /** A thousand calls in one write, nothing is read, and gone. */
   async pipelined() {
-    const calls = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000);
+    const calls = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000);
     while (going()) {
       const socket = await open();
       if (!socket) continue;
@@ -39,7 +39,7 @@ const KINDS = {
     const sockets = [];
     while (going()) {
       const socket = await open();
-      socket?.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+      socket?.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
       if (socket) sockets.push(socket);
       if (sockets.length > 4500) await sleep(10);
     }

@@ -1,5 +1,5 @@
 /**
- * Who may call what, in this order: the address, then the proof. A part of the proof needs the raw body, so the body is
+ * Who may call what, in this order: the address, in PUSHENV 0 the page, then the proof. A part of the proof needs the raw body, so the body is
  * read in between, and only for callers whose address and head were good.
  */
 import type { IncomingMessage } from 'node:http';
@@ -10,6 +10,8 @@ import {
   isLoopback,
   latestAddressList,
 } from '../../platform/auth/client-address.js';
+import { foreignCaller } from '../../platform/auth/foreign-caller.js';
+import { isSigned } from '../../platform/auth/signature.js';
 import type { Config } from '../../platform/config/config-schema.js';
 import type { Log } from '../../platform/log/log.js';
 import type { Clock } from '../../shared/base/clock.js';
@@ -37,6 +39,8 @@ export interface Access {
   clientAddress(req: IncomingMessage): string;
   /** Throws FORBIDDEN when calls of this kind may not come from there. */
   assertAddress(rule: AccessRule, address: string): void;
+  /** Throws FORBIDDEN for a call without a proof that a page of elsewhere makes, in PUSHENV 0. */
+  assertNotForeign(rule: AccessRule, req: IncomingMessage): void;
   /** Throws UNAUTHORIZED. Answers the parsed body, when it is asked for. */
   prove(req: IncomingMessage, address: string, body: BodyOfCall): Promise<() => unknown>;
 }
@@ -46,6 +50,7 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
   const { keys, legacyToken, signatureV1 } = api;
   const onFirstV1 = (key: string) => log.warn('api.signatureV1', { key });
   const verifier = createCallVerifier({ keys, legacyToken, signatureV1, onFirstV1, nonces, clock });
+  const foreign = foreignCaller(config());
   const callers = api.allow.length === 0 ? null : addressList(api.allow);
   const operators = addressList(api.opsAllow);
   const trusted = latestAddressList(() => config().system.TrustedProxies);
@@ -60,6 +65,12 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
       if (rule === 'ops' && !operators.has(address)) {
         throw new SpushError('FORBIDDEN', `address ${address} is not in opsAllow of conf/*/api.ts`);
       }
+    },
+
+    assertNotForeign(rule, { headers }) {
+      if (rule === 'open' || isSigned(headers)) return;
+      const reason = foreign(headers);
+      if (reason !== null) throw new SpushError('FORBIDDEN', reason);
     },
 
     async prove(req, address, { readRaw, onProven }) {

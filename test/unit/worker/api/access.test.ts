@@ -61,6 +61,39 @@ describe('in PUSHENV 0', () => {
   });
 });
 
+describe('in PUSHENV 0 a page of another site', () => {
+  const EVIL = { origin: 'https://evil.example' };
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+  test('pushes and kicks nothing by a form, and is told what to set', async () => {
+    await open();
+    const answer = await post('uid=1&title=x', { ...form, ...EVIL });
+    expect(answer.status).toBe(403);
+    expect(answer.body.msg).toContain('SPUSH_API_ORIGINS');
+    expect((await api.post('/api/user/kick', 'uid=1', { ...form, origin: 'null' })).status).toBe(403);
+    expect((await post('uid=1&title=x', { ...form, 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+    expect(api.accepted).toEqual([]);
+    expect(api.asked).toEqual([]);
+    expect((await post('uid=1&title=x', { ...form, origin: 'http://localhost:5173' })).status).toBe(200);
+  });
+
+  test('reads nothing under a name of its own that it lets point here', async () => {
+    await open({ checks: [{ name: 'store', check: () => Promise.reject(new Error('/a/path')) }] });
+    for (const path of ['/api/user/5', '/metrics', '/readyz']) {
+      const raw = await RawSocket.open(api.port);
+      raw.socket.write(`GET ${path} HTTP/1.1\r\nHost: evil.example:9501\r\nConnection: close\r\n\r\n`);
+      await raw.until(() => raw.closed);
+      expect(raw.text).toContain(path === '/readyz' ? 'HTTP/1.1 503 ' : 'HTTP/1.1 403 ');
+      expect(raw.text).not.toContain('/a/path');
+    }
+  });
+
+  test('that has a key may call', async () => {
+    await open();
+    expect((await post(message, { ...EVIL, ...signed(message) })).status).toBe(200);
+  });
+});
+
 describe.each([1, 2] as const)('in PUSHENV %i', (env) => {
   test('every call needs a proof, from this machine too', async () => {
     await open({ env });
@@ -138,7 +171,9 @@ describe('a signature', () => {
     const lines = Object.entries({ ...signed(message), 'Content-Type': 'application/json' });
     const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     const forged = message.replace('"x"', '"y"');
-    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: ${forged.length}\r\n${head}\r\n`);
+    raw.socket.write(
+      `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${forged.length}\r\n${head}\r\n`,
+    );
     await vi.waitFor(() => expect(api.claimed.size).toBe(1));
     raw.socket.write(forged);
     await raw.until(
@@ -151,7 +186,7 @@ describe('a signature', () => {
   test('whose head is bad is refused before the body was sent', async () => {
     await open({ env: 2 });
     const raw = await RawSocket.open(api.port);
-    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{`);
+    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{`);
     await raw.until(() => raw.text.includes('HTTP/1.1 401 '));
     raw.destroy();
   });

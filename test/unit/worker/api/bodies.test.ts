@@ -6,7 +6,7 @@ import { readStrictly } from '../../../support/strict-json.js';
 import { ApiHarness } from './api-harness.js';
 
 const PATH = '/api/comment/message';
-const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
 const message = JSON.stringify({ uid: 1, title: 'x' });
 
 let api: ApiHarness;
@@ -137,11 +137,11 @@ describe('a body', () => {
 
   test('without a type is refused, as empty when it is empty', async () => {
     const raw = await RawSocket.open(api.port);
-    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`);
+    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`);
     await answered(raw, 415);
     raw.destroy();
     const empty = await RawSocket.open(api.port);
-    empty.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+    empty.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`);
     await answered(empty, 400);
     empty.destroy();
   });
