@@ -19,8 +19,9 @@ export default {
 
   // --- Listening (restart) -------------------------------------------------------------------------------------------
 
-  // Address to listen on. With nginx on the same machine, 127.0.0.1 is enough.
-  // Host: '0.0.0.0',
+  // Address to listen on. Default: in PUSHENV 0 this machine only (127.0.0.1 and ::1), else 0.0.0.0, every address. With
+  // nginx on the same machine 127.0.0.1 is enough.
+  // Host: null,
 
   // Port for HTTP and WebSocket; 0 takes a free one and prints it.
   Port: 9501,

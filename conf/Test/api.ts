@@ -5,8 +5,10 @@
 import type { ApiConf } from '../../src/platform/config/config-schema.js';
 
 export default {
-  // Also accept timestamp and token = md5(timestamp + secret) as fields, for callers that cannot sign yet.
+  // Also accept timestamp and token = md5(timestamp + secret) as fields, for callers that cannot sign yet. Needs allow.
   legacyToken: false,
+  // Also accept version 1 of the signature; set it to false when api.signatureV1 has not been in the log for a while.
+  signatureV1: true,
   // Addresses that may call the API, e.g. ['10.0.0.0/8']; empty: any with a valid signature.
   allow: [],
   // Addresses that may read /metrics and /admin.

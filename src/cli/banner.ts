@@ -5,6 +5,7 @@
 
 import { ENV_NAMES } from '../platform/config/config-schema.js';
 import { describeConfig } from '../platform/config/describe-config.js';
+import { listenHosts } from '../platform/config/listen-hosts.js';
 import type { LoadedConfig } from '../platform/config/load-config.js';
 import type { MasterInfo } from '../platform/instance/run-master.js';
 import type { Paint } from './terminal.js';
@@ -19,6 +20,7 @@ export const LOGO = [
 ].join('\n');
 
 const NAME_COLUMNS = 30;
+const LOCAL_ONLY = 'this machine only, as PUSHENV is 0; others reach it when Host is set';
 
 export interface BannerOptions {
   readonly loaded: LoadedConfig;
@@ -32,7 +34,7 @@ export function banner({ loaded, info, version, paint }: BannerOptions): string 
   const { host, port } = splitListen(info.listen);
   const items: [string, unknown][] = [
     ['main server', 'SPUSH_WEB_SOCKET'],
-    ['listen address', host],
+    ['listen address', listenHosts(config).isLocalByDefault ? `${host} (${LOCAL_ONLY})` : host],
     ['listen port', port],
     ...settings(loaded),
     ['spush version', version],

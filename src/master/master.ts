@@ -11,6 +11,7 @@ import { newNodeRun } from '../platform/bus/bus-identity.js';
 import { systemClock } from '../platform/clock/system-clock.js';
 import { makeTempFolder } from '../platform/config/config-paths.js';
 import type { Config, Paths } from '../platform/config/config-schema.js';
+import { listenHosts } from '../platform/config/listen-hosts.js';
 import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
 import { Troubles } from '../platform/health/troubles.js';
@@ -45,6 +46,8 @@ import { ControlSocket } from './control/control-socket.js';
 import { LiveConfig } from './live-config.js';
 import { LogRotation } from './log-rotation.js';
 import { OwnFiles } from './own-files.js';
+import { NonceBook } from './relay/nonce-book.js';
+import { NonceFile, nonceFile } from './relay/nonce-file.js';
 import { Relays } from './relays.js';
 import { onSignals } from './signals.js';
 import { askTroubles, type ProcessTroubles } from './status/ask-troubles.js';
@@ -170,6 +173,7 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
   try {
     // Before any child is started: a port that is taken is known at once.
     const listen = await node.openDoor();
+    await node.nonces.load();
     await startChildren(node);
     log.info('node.ready', { listen, mode: config.mode, version: options.version });
     options.onReady({ pid: process.pid, listen, warnings: [...parts.setAside, ...(await node.warnings())] });
@@ -189,6 +193,7 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
     node.logRotation.stop();
     await notifier.close();
     await node.control.close();
+    await node.nonces.close();
     node.socket.close();
     forgetSignals();
     forgetFaults();
@@ -223,6 +228,7 @@ interface AssembledNode extends NodeOfChildren {
   readonly openDoor: () => Promise<string>;
   readonly vitals: () => Vitals;
   readonly logRotation: LogRotation;
+  readonly nonces: NonceFile;
   /** Every process opens the log file anew; answers how many are told. */
   readonly reopenLogs: () => number;
   /** What is wrong at this moment, in words, the same once. */
@@ -244,6 +250,8 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
   tellShortage(config);
   let listen = '';
   const door = new FrontDoor({ clock, log, waitingMax: () => masterRoom(live.current, descriptors) });
+  const book = new NonceBook(clock);
+  const nonces = new NonceFile(nonceFile(config.paths, config.mode), { book, troubles, clock });
   const live: LiveConfig = new LiveConfig(config, (changed) => {
     log.setLevel(changed.system.LogLevel);
     tellShortage(changed);
@@ -256,6 +264,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     config: () => live.current,
     descriptors,
     door,
+    nonces: { book, file: nonces },
     clock,
     log,
     workers: () => supervisor.ready('worker'),
@@ -322,8 +331,9 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     log,
   });
   const openDoor = async (): Promise<string> => {
-    const { Host: host, Port: port, Backlog: backlog } = config.system;
-    listen = await door.listen({ host, port, backlog });
+    const { Port: port, Backlog: backlog } = config.system;
+    const { host, also } = listenHosts(config);
+    listen = await door.listen({ host, also, port, backlog });
     return listen;
   };
   const memoryGuard: MemoryGuard = new MemoryGuard({ supervisor, replacer, replacing, clock, log });
@@ -416,6 +426,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     openDoor,
     vitals,
     logRotation,
+    nonces,
     reopenLogs,
     warnings,
   };

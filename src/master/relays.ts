@@ -11,7 +11,8 @@ import { Mover } from './handoff/mover.js';
 import { PermitDesk, type PermitLimits } from './permits/permit-desk.js';
 import { askWorkers } from './relay/ask-relay.js';
 import { BusRelay } from './relay/bus-relay.js';
-import { NonceBook } from './relay/nonce-book.js';
+import type { NonceBook } from './relay/nonce-book.js';
+import type { NonceFile } from './relay/nonce-file.js';
 import { TaskRouter } from './relay/task-router.js';
 import type { Child, RelayHandlers } from './supervisor/child.js';
 import type { ChildEnd } from './supervisor/child-process.js';
@@ -21,6 +22,7 @@ export interface RelaysDeps {
   /** Open files that a process may have; null when that is not known. */
   readonly descriptors: number | null;
   readonly door: FrontDoor;
+  readonly nonces: { readonly book: NonceBook; readonly file: NonceFile };
   readonly clock: Clock;
   readonly log: Log;
   /** Workers that can be asked. */
@@ -38,14 +40,12 @@ export class Relays {
   readonly #deps: RelaysDeps;
   readonly #bus: BusRelay;
   readonly #permits: PermitDesk;
-  readonly #nonces: NonceBook;
 
   constructor(deps: RelaysDeps) {
     const { config, descriptors, clock, log } = deps;
     this.#deps = deps;
     this.#bus = new BusRelay(log);
     this.#permits = new PermitDesk(permitLimits(config(), descriptors));
-    this.#nonces = new NonceBook(clock);
     this.mover = new Mover({ permits: this.#permits, clock, log });
     this.tasks = new TaskRouter(() => config().system.TaskMaxRunning, clock);
   }
@@ -86,11 +86,21 @@ export class Relays {
     this.tasks.detach(child);
   }
 
+  /** It is known to the next master before its call is answered. */
+  async #claimNonce(
+    args: ToMaster['calls']['nonce.claim']['args'],
+  ): Promise<ToMaster['calls']['nonce.claim']['result']> {
+    const { book, file } = this.#deps.nonces;
+    const claimed = book.claim(args);
+    if (claimed) await file.keep(claimed);
+    return { fresh: claimed !== null };
+  }
+
   handlersOf(child: Child): RelayHandlers {
     return {
       calls: {
         'permits.want': (args) => this.#permits.want(child, args),
-        'nonce.claim': (args) => this.#nonces.claim(args),
+        'nonce.claim': (args) => this.#claimNonce(args),
         'bus.follow': ({ uid }) => {
           this.#bus.follow(child, uid);
           return {};

@@ -9,6 +9,7 @@ import {
   latestAddressList,
 } from '../platform/auth/client-address.js';
 import { createVerifier, verifierConcurrency } from '../platform/auth/create-verifier.js';
+import { foreignCaller } from '../platform/auth/foreign-caller.js';
 import { newBusIdentity } from '../platform/bus/bus-identity.js';
 import { openBus } from '../platform/bus/open-bus.js';
 import { systemClock } from '../platform/clock/system-clock.js';
@@ -184,6 +185,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     budgetKey,
     clientAddress: (req) => clientAddress(req, trusted()),
     origins: new Set(config.api.origins.map((origin) => origin.toLowerCase())),
+    foreign: foreignCaller(config),
     linksMax: () => room().links,
     onRefused: (reason) => metrics.linkRefused(reason),
   });
@@ -201,10 +203,10 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   });
   const acceptance = createAcceptance({ store, bus });
   const nonces = nonceClaims({
-    async claim(key: string, nonce: string, expiresAt: number): Promise<boolean> {
+    async claim(scope: string, nonce: string, timestamp: number): Promise<boolean> {
       const claimed = await peer.call(
         'nonce.claim',
-        { key, nonce, expiresAt },
+        { scope, nonce, timestamp },
         { deadlineMs: NONCE_CLAIM_MS },
       );
       return claimed.fresh;

@@ -1,6 +1,7 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signCall } from '../../src/platform/auth/signature.js';
 import { Daemon } from '../support/daemon.js';
 import { clientFrame, RawSocket } from '../support/raw-socket.js';
 import { WsClient } from '../support/ws-client.js';
@@ -32,18 +33,16 @@ function signed(
   body: string,
   options: { ageSeconds?: number; key?: string; secret?: string; nonce?: string } = {},
 ): Record<string, string> {
-  const timestamp = String(Math.floor(Date.now() / 1000) - (options.ageSeconds ?? 0));
+  const { ageSeconds = 0, key: id = 'main', secret = SECRET } = options;
+  const timestamp = Math.floor(Date.now() / 1000) - ageSeconds;
   const nonce = options.nonce ?? randomBytes(12).toString('hex');
-  const hash = createHash('sha256').update(body).digest('hex');
-  const signature = createHmac('sha256', options.secret ?? SECRET)
-    .update(`POST\n${PATH}\n${timestamp}\n${nonce}\n${hash}`)
-    .digest('hex');
-  return {
-    'x-spush-key': options.key ?? 'main',
-    'x-spush-timestamp': timestamp,
-    'x-spush-nonce': nonce,
-    'x-spush-signature': signature,
-  };
+  const call = { method: 'POST', path: PATH, contentType: 'application/json', body, timestamp, nonce };
+  return lowerCase(signCall({ id, secret }, call));
+}
+
+/** So that a test can put another value in the place of one. */
+function lowerCase(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 describe('frames', () => {
@@ -246,7 +245,7 @@ describe('half-open connections', () => {
   test('are ended after the handshake time, also when they say nothing, and cost others nothing', async () => {
     const silent = await Promise.all(Array.from({ length: 100 }, () => RawSocket.open(daemon.port)));
     const half = await Promise.all(Array.from({ length: 100 }, () => RawSocket.open(daemon.port)));
-    for (const raw of half) raw.socket.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: webso');
+    for (const raw of half) raw.socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: webso');
     const drip = setInterval(() => {
       for (const raw of half) if (!raw.closed) raw.socket.write('c');
     }, 300);
@@ -261,7 +260,7 @@ describe('half-open connections', () => {
   test('a handshake that is none of version 13 gets 400 with an answer', async () => {
     const raw = await RawSocket.open(daemon.port);
     raw.socket.write(
-      'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 7\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 7\r\n\r\n',
     );
     await raw.until(() => raw.closed);
     expect(raw.text).toMatch(/^HTTP\/1\.1 400 /);
@@ -270,7 +269,7 @@ describe('half-open connections', () => {
   test('an offer of another protocol than WebSocket is not taken for one', async () => {
     const raw = await RawSocket.open(daemon.port);
     raw.socket.write(
-      'GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n',
+      'GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n',
     );
     await raw.until(() => raw.closed);
     expect(raw.text).toMatch(/^HTTP\/1\.1 (200|400) /);
@@ -278,7 +277,7 @@ describe('half-open connections', () => {
 
   test('header lines over 8 KiB get 431', async () => {
     const raw = await RawSocket.open(daemon.port);
-    raw.socket.write(`GET / HTTP/1.1\r\nHost: x\r\nCookie: ${'x'.repeat(9000)}\r\n\r\n`);
+    raw.socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${'x'.repeat(9000)}\r\n\r\n`);
     await raw.until(() => raw.closed);
     expect(raw.text).toContain(' 431 ');
   });

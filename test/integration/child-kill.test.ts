@@ -137,7 +137,7 @@ test('a connection that was on its way to a Worker which is killed does not hang
     process.kill(victim, 'SIGSTOP');
     const sockets = await Promise.all(Array.from({ length: 6 }, () => RawSocket.open(daemon.port)));
     for (const raw of sockets)
-      raw.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      raw.socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
     // Half of them are answered by the other Worker; the rest waits for the one that stands still.
     await expect.poll(() => sockets.filter(({ closed }) => closed).length).toBeGreaterThan(1);
     process.kill(victim, 'SIGKILL');

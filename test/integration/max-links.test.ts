@@ -52,7 +52,7 @@ test('clients that vanish while they are refused end no Worker', async () => {
       Array.from({ length: 25 }, async () => {
         const raw = await RawSocket.open(daemon.port);
         raw.socket.write(
-          'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+          'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
             'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
         );
         raw.socket.resetAndDestroy();

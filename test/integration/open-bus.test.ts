@@ -69,7 +69,7 @@ describe('openBus', () => {
       expect(own.asked).toEqual(['workers.ask uids']);
 
       const claims = nonces({ claim: async () => true });
-      const soon = Date.now() + 60_000;
+      const soon = Math.floor(Date.now() / 1000);
       expect([await claims.claim('k', 'n', soon), await claims.claim('k', 'n', soon)]).toEqual([true, false]);
 
       await server.kill();

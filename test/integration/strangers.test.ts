@@ -2,15 +2,13 @@
  * Strangers who have no key open, hold and abuse connections, from a process of their own: the memory does not grow from
  * round to round, and another caller and another reader notice little.
  */
-import { spawn } from 'node:child_process';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Daemon } from '../support/daemon.js';
+import { runStranger } from '../support/run-stranger.js';
 import { cpuSeconds, waitsDuring, workersMiB } from '../support/well-being.js';
 import { WsClient } from '../support/ws-client.js';
 
-const PROGRAM = path.join(import.meta.dirname, '../support/stranger.mjs');
 const ROUNDS = 3;
 const SECONDS = 4;
 /** The stranger works as hard as it can on one of the two cores. */
@@ -25,21 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => daemon?.dispose());
 
-function stranger(kind: string, seconds: number): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, kind, String(daemon.port), String(seconds)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    child.once('error', reject);
-    child.once('close', (code) =>
-      code === 0 ? resolve(JSON.parse(text)) : reject(new Error(`exit ${code}`)),
-    );
-  });
-}
+const stranger = (kind: string, seconds: number) => runStranger(kind, daemon.port, seconds);
 
 test.each(['pipelined', 'idle', 'kept', 'trickling'])('%s', async (kind) => {
   const pids = daemon.tree().sort();

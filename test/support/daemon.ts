@@ -240,10 +240,11 @@ export class Daemon {
   }
 
   /** The headers that make a call valid here; none when its calls are not signed. */
-  signature(method: string, urlPath: string, body = ''): Record<string, string> {
+  signature(method: string, urlPath: string, body = '', contentType = ''): Record<string, string> {
     if (!this.#key) return {};
     const timestamp = Math.floor(Date.now() / 1000);
-    return signCall(this.#key, { method, path: urlPath, body, timestamp, nonce: randomUUID() });
+    const call = { method, path: urlPath, contentType, body, timestamp, nonce: randomUUID() };
+    return signCall(this.#key, call);
   }
 
   async #call(
@@ -257,7 +258,9 @@ export class Daemon {
     const isOther = isSigned(lower) || 'x-real-ip' in lower || 'x-forwarded-for' in lower;
     const response = await fetch(`${this.url}${urlPath}`, {
       method,
-      headers: isOther ? headers : { ...headers, ...this.signature(method, urlPath, body) },
+      headers: isOther
+        ? headers
+        : { ...headers, ...this.signature(method, urlPath, body, lower['content-type']) },
       ...(body === undefined ? {} : { body }),
     });
     return {

@@ -269,7 +269,9 @@ export class FaultPoster {
 
   #post(node: Daemon | undefined, text: string): Promise<{ status: number; body: string }> {
     const timestamp = Math.floor(Date.now() / 1000);
-    const call = { method: 'POST', path: POST_PATH, body: text, timestamp, nonce: randomUUID() };
+    const type = 'application/json';
+    const nonce = randomUUID();
+    const call = { method: 'POST', path: POST_PATH, contentType: type, body: text, timestamp, nonce };
     return new Promise((resolve, reject) => {
       const req = request(
         {
@@ -280,7 +282,7 @@ export class FaultPoster {
           agent: this.#agent,
           timeout: CALL_MS,
           headers: {
-            'content-type': 'application/json',
+            'content-type': type,
             'content-length': Buffer.byteLength(text),
             ...signCall(this.#key, call),
           },

@@ -9,6 +9,7 @@ import { answerCalls } from './child-calls.mjs';
 import { sharedNow } from './handoff-socket.mjs';
 
 const PATH = '/api/comment/message';
+const TYPE = 'application/json';
 const TICK_MS = 20;
 /** Of the messages of one tick, those that go in calls of their own; the others are one batch. */
 const SINGLES = 4;
@@ -33,8 +34,10 @@ function signature(key, body) {
   const timestamp = String(Math.floor(Date.now() / 1000));
   const nonce = randomUUID();
   const digest = createHash('sha256').update(body).digest('hex');
-  const text = ['POST', PATH, timestamp, nonce, digest].join('\n');
+  const text = ['SPUSH 2', key.id, 'POST', PATH, timestamp, nonce, TYPE, digest].join('\n');
   return {
+    'x-spush-version': '2',
+    'x-spush-digest': digest,
     'x-spush-key': key.id,
     'x-spush-timestamp': timestamp,
     'x-spush-nonce': nonce,
@@ -53,7 +56,7 @@ function post({ key, ...target }, body) {
         agent,
         timeout: CALL_MS,
         headers: {
-          'content-type': 'application/json',
+          'content-type': TYPE,
           'content-length': Buffer.byteLength(text),
           ...signature(key, text),
         },

@@ -34,7 +34,7 @@ export class RawSocket {
   static async upgraded(port: number): Promise<RawSocket> {
     const raw = await RawSocket.open(port);
     raw.socket.write(
-      'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
     );
     await raw.until(() => raw.text.includes('"hello"'));

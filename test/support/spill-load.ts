@@ -154,6 +154,8 @@ export class SpillLoad {
   #signed(method: string, path: string, body: string): Record<string, string> {
     const nonce = randomBytes(12).toString('hex');
     const timestamp = Math.floor(Date.now() / 1000);
-    return signCall({ id: 'main', secret: this.#secret }, { method, path, body, timestamp, nonce });
+    const contentType = method === 'POST' ? 'application/json' : '';
+    const call = { method, path, contentType, body, timestamp, nonce };
+    return signCall({ id: 'main', secret: this.#secret }, call);
   }
 }

@@ -2,6 +2,7 @@
  * What somebody does who means no good, from a process of its own: `node stranger.mjs KIND PORT SECONDS`. Says on standard
  * output, as JSON, what became of its connections.
  */
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,7 +14,7 @@ const tally = { opened: 0, closed: 0, failed: 0, bytes: 0 };
 const KINDS = {
   /** A thousand calls in one write, nothing is read, and gone. */
   async pipelined() {
-    const calls = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(1000);
+    const calls = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1000);
     while (going()) {
       const socket = await open();
       if (!socket) continue;
@@ -38,7 +39,7 @@ const KINDS = {
     const sockets = [];
     while (going()) {
       const socket = await open();
-      socket?.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+      socket?.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
       if (socket) sockets.push(socket);
       if (sockets.length > 4500) await sleep(10);
     }
@@ -58,11 +59,63 @@ const KINDS = {
     }
     for (const socket of sockets) socket.destroy();
   },
+  /** Bodies in pieces of a byte, of one who knows the id of a key. */
+  async pieces() {
+    const pieces = '1\r\nx\r\n'.repeat(20_000);
+    await callers(16, async (socket, n) => {
+      socket.write(`${bodyHead(n)}Transfer-Encoding: chunked\r\n\r\n`);
+      while (going() && !socket.destroyed) {
+        if (!socket.write(pieces)) await sleep(5);
+      }
+    });
+  },
+  /** Bodies that lack their last byte, of one who knows the id of a key, from eight addresses. */
+  async held() {
+    const bytes = 2 * 1024 * 1024;
+    const body = Buffer.alloc(bytes - 1, 'x');
+    await callers(80, async (socket, n) => {
+      socket.write(`${bodyHead(n)}Content-Length: ${bytes}\r\n\r\n`);
+      socket.write(body);
+      while (going() && !socket.destroyed) await sleep(20);
+    });
+  },
 };
 
 await KINDS[kind]();
 console.log(JSON.stringify(tally));
 process.exit();
+
+/** So many connections at a time; a second after one is closed comes the next. */
+async function callers(count, call) {
+  const work = Array.from({ length: count }, async (_, n) => {
+    await sleep((1000 * n) / count);
+    while (going()) {
+      const socket = await open();
+      if (!socket) await sleep(20);
+      else {
+        await call(socket, n);
+        socket.destroy();
+        await sleep(1000);
+      }
+    }
+  });
+  await Promise.all(work);
+}
+
+/** All that is cheap to check is right: key, time, form of nonce and signature. */
+function bodyHead(n) {
+  return [
+    'POST /api/comment/message HTTP/1.1',
+    'Host: localhost',
+    'Content-Type: application/json',
+    `X-Real-IP: 203.0.113.${n % 8}`,
+    'X-Spush-Key: main',
+    `X-Spush-Timestamp: ${Math.floor(Date.now() / 1000)}`,
+    `X-Spush-Nonce: ${randomUUID()}`,
+    `X-Spush-Signature: ${'0'.repeat(64)}`,
+    '',
+  ].join('\r\n');
+}
 
 function going() {
   return performance.now() < until;

@@ -74,8 +74,6 @@ const COMPARISONS: Readonly<Record<string, string>> = {
     'the latest time that was shown, so that a clock set back brings no time of day twice',
   'src/master/log-rotation.ts #forget':
     'days in the names of files; a step of days forward deletes old logs early',
-  'src/master/relay/nonce-book.ts #prune': 'the expiry that follows from the time of the caller',
-  'src/master/relay/nonce-book.ts claim': 'the same',
   'src/platform/auth/signature.ts parseTimestamp':
     'the time of the caller; a step refuses calls until clocks agree again',
   'src/platform/bus/redis/envelope.ts open':
@@ -86,7 +84,6 @@ const COMPARISONS: Readonly<Record<string, string>> = {
     'the time of another node: the beginning of a gap is never in the future',
   'src/platform/bus/redis/redis-bus.ts siblingDied':
     'stamps of messages of the last seconds, looked up in the store',
-  'src/platform/bus/redis/redis-nonces.ts claim': 'the expiry that follows from the time of the caller',
   'src/platform/bus/redis/sender-numbers.ts #forget':
     'times of other nodes: what the envelope lets in must be remembered',
   'src/platform/store/call-arguments.ts pendingArgs':
@@ -121,6 +118,8 @@ const COMPARISONS: Readonly<Record<string, string>> = {
 
 /** Where moments become numbers, or numbers moments, by file: everywhere else they stay opaque. */
 const NUMBERS: Readonly<Record<string, string>> = {
+  'src/master/relay/nonce-file.ts':
+    'a file for the next master of this machine, which says of which start it is',
   'src/platform/clock/system-clock.ts': 'makes them',
   'src/shared/base/clock.ts': 'calculates with them',
   'src/platform/notify/systemd-notifier.ts': 'systemd wants CLOCK_MONOTONIC in microseconds',

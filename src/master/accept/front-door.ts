@@ -16,7 +16,7 @@ import type { SentHandle } from '../../platform/rpc/peer.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { DoorCounts, DoorRefusal } from '../../shared/protocol/door.js';
-import { type AcceptedHandle, type ListenAt, openListener, type PeerName } from './listener.js';
+import { type AcceptedHandle, type ListenAt, openListeners, type PeerName } from './listener.js';
 
 /** Connections that one Worker may be given before it has said that it took the first of them. */
 const GIVEN_MAX = 16;
@@ -88,7 +88,7 @@ export class FrontDoor {
   readonly #back = new Map<DoorWorker, Set<number>>();
   #accepted = 0;
   #lastN = 0;
-  #server: Server | null = null;
+  #servers: readonly Server[] = [];
   #sweep: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -104,8 +104,10 @@ export class FrontDoor {
    * @throws SpushError PORT_TAKEN, START_FAILED
    */
   async listen(at: ListenAt): Promise<string> {
-    const { server, address } = await openListener(at, (error, handle) => this.#onConnection(error, handle));
-    this.#server = server;
+    const { servers, address } = await openListeners(at, (error, handle) =>
+      this.#onConnection(error, handle),
+    );
+    this.#servers = servers;
     this.#sweep = setInterval(() => this.#look(), LOOK_MS);
     this.#sweep.unref();
     return address;
@@ -188,8 +190,8 @@ export class FrontDoor {
   close(): void {
     this.#closed = true;
     if (this.#sweep) clearInterval(this.#sweep);
-    this.#server?.close();
-    this.#server = null;
+    for (const server of this.#servers) server.close();
+    this.#servers = [];
     for (const waiting of this.#waiting) this.#refuse(waiting, 'stopping');
     this.#waiting.clear();
   }

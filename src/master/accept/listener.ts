@@ -10,6 +10,8 @@ import { SpushError } from '../../shared/base/errors.js';
 
 export interface ListenAt {
   readonly host: string;
+  /** Listened on too, at the same port, where the machine has these addresses. */
+  readonly also?: readonly string[];
   readonly port: number;
   /** Connections that the kernel keeps until they are accepted; it takes net.core.somaxconn at most. */
   readonly backlog: number;
@@ -31,6 +33,33 @@ export type OnConnection = (error: string | null, handle: AcceptedHandle | null)
 
 interface ListeningHandle {
   onconnection: (status: number, handle?: AcceptedHandle) => void;
+}
+
+/** Answers the first address. @throws SpushError PORT_TAKEN, START_FAILED */
+export async function openListeners(
+  at: ListenAt,
+  onConnection: OnConnection,
+): Promise<{ servers: Server[]; address: string }> {
+  const { server, address } = await openListener(at, onConnection);
+  const servers = [server];
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  try {
+    for (const host of at.also ?? []) {
+      const also = await openListener({ ...at, host, port }, onConnection).catch(ifNotThere);
+      if (also) servers.push(also.server);
+    }
+    return { servers, address };
+  } catch (error) {
+    for (const each of servers) each.close();
+    throw error;
+  }
+}
+
+/** The machine has no such address, or nothing of its kind. */
+function ifNotThere(error: Error): null {
+  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+  if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return null;
+  throw error;
 }
 
 /** @throws SpushError PORT_TAKEN, START_FAILED */

@@ -1,49 +1,94 @@
 /**
- * Nonces of signed calls that were used already. Kept here because a call may reach any Worker.
+ * Nonces of calls that were made already. Kept here because a call may reach any Worker.
  *
- * Bounded: at most `NONCES_MAX` that have not expired; above it calls are refused (RPC_BUSY) rather than let through.
+ * A call counts as long as its time is within the tolerance of this node's clock, so its nonce is kept for two tolerances
+ * by the clock that nobody sets. Beyond that nonces stay as long as there is room, and of those that are forgotten the
+ * latest time is kept: a wall clock that is set back would make calls good again whose nonces nobody knows any more, and
+ * these are refused.
+ *
+ * Bounded: at most `NONCES_MAX` within two tolerances; above it calls are refused (RPC_BUSY) rather than let through.
  */
-import type { Clock } from '../../shared/base/clock.js';
+import { createHash } from 'node:crypto';
+import { TOLERANCE_SECONDS } from '../../platform/auth/signature.js';
+import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { SpushError } from '../../shared/base/errors.js';
 import type { ToMaster } from '../../shared/protocol/ipc.js';
 
 export const NONCES_MAX = 1_000_000;
+/** So many stay for as long as there is room: half an hour of 50 calls a second. */
+export const NONCES_KEPT = 100_000;
+/** From the earliest acceptance of a call to the last one, and a second for whole seconds. */
+export const NONCE_MS = 2 * TOLERANCE_SECONDS * 1000 + 1000;
 
 type Claim = ToMaster['calls']['nonce.claim'];
 
-export class NonceBook {
-  readonly #clock: Clock;
-  readonly #max: number;
-  /** Key and nonce to when it expires, in the order of arrival, which is about the order of expiry. */
-  readonly #expiry = new Map<string, number>();
+export interface KeptNonce {
+  /** Of scope and nonce; of one length, whatever a caller sends. */
+  readonly digest: string;
+  /** When it was claimed. */
+  readonly at: Moment;
+  /** Unix seconds, of the caller. */
+  readonly timestamp: number;
+}
 
-  constructor(clock: Clock, max = NONCES_MAX) {
+export class NonceBook {
+  readonly #clock: Pick<Clock, 'moment'>;
+  readonly #max: number;
+  readonly #kept: number;
+  /** By digest, in the order in which they were claimed. */
+  readonly #nonces = new Map<string, KeptNonce>();
+  #forgotten = 0;
+
+  constructor(clock: Pick<Clock, 'moment'>, { max = NONCES_MAX, kept = NONCES_KEPT } = {}) {
     this.#clock = clock;
     this.#max = max;
+    this.#kept = kept;
   }
 
   get size(): number {
-    return this.#expiry.size;
+    return this.#nonces.size;
   }
 
-  claim({ key, nonce, expiresAt }: Claim['args']): Claim['result'] {
-    const now = this.#clock.now();
-    this.#prune(now);
-    const id = `${key}\n${nonce}`;
-    const known = this.#expiry.get(id);
-    if (known !== undefined && known > now) return { fresh: false };
-    if (this.#expiry.size >= this.#max) {
+  /** The latest time of those that are not known any more, Unix seconds. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  /** In the order in which they were claimed. */
+  all(): Iterable<KeptNonce> {
+    return this.#nonces.values();
+  }
+
+  /** What an earlier master knew. */
+  remember(nonces: Iterable<KeptNonce>, forgotten: number): void {
+    for (const nonce of nonces) this.#nonces.set(nonce.digest, nonce);
+    this.#forgotten = Math.max(this.#forgotten, forgotten);
+    this.#prune();
+  }
+
+  /** Null: it was used before, or cannot be told from one that was. */
+  claim({ scope, nonce, timestamp }: Claim['args']): KeptNonce | null {
+    this.#prune();
+    const digest = nonceDigest(scope, nonce);
+    if (this.#nonces.has(digest) || timestamp <= this.#forgotten) return null;
+    if (this.#nonces.size >= this.#max) {
       throw new SpushError('RPC_BUSY', `${this.#max} nonces are remembered already; call again in a minute`);
     }
-    this.#expiry.delete(id);
-    this.#expiry.set(id, expiresAt);
-    return { fresh: true };
+    const claimed = { digest, at: this.#clock.moment(), timestamp };
+    this.#nonces.set(digest, claimed);
+    return claimed;
   }
 
-  #prune(now: number): void {
-    for (const [id, expiresAt] of this.#expiry) {
-      if (expiresAt > now) return;
-      this.#expiry.delete(id);
+  #prune(): void {
+    for (const { digest, at, timestamp } of this.#nonces.values()) {
+      if (this.#nonces.size <= this.#kept || msSince(this.#clock, at) < NONCE_MS) return;
+      this.#nonces.delete(digest);
+      this.#forgotten = Math.max(this.#forgotten, timestamp);
     }
   }
+}
+
+/** 132 bits: nobody finds two that are alike. */
+export function nonceDigest(scope: string, nonce: string): string {
+  return createHash('sha256').update(`${scope}\n${nonce}`).digest('base64url').slice(0, 22);
 }

@@ -65,7 +65,7 @@ export async function openBus(config: Config, deps: OpenBusDeps): Promise<Opened
     },
     { mustReach },
   );
-  const all = new RedisNonces(bus, clock);
+  const all = new RedisNonces(bus);
   const { refused } = bus.counts;
   return {
     bus,

@@ -29,6 +29,7 @@ export async function crossCheck(
     ...limitChecks(config),
     ...tlsChecks(config),
     ...redisChecks(config),
+    ...apiChecks(config),
     ...envChecks(config),
   ]) {
     if (keys.some((key) => faultyKeys.has(key))) continue;
@@ -143,6 +144,18 @@ function redisChecks({ redis }: Config): Check[] {
 
 function caFinder(file: string): () => Promise<Finding | null> {
   return () => unreadable(file);
+}
+
+/** The old token proves nothing of what is called, so the address has to. */
+function apiChecks({ api }: Config): Check[] {
+  const isRight = !api.legacyToken || api.allow.length > 0;
+  const expected = `addresses in allow (${findKey('api.allow')?.envName}) that may call with the old token; it is good for any text for a minute`;
+  return [
+    {
+      keys: ['api.legacyToken', 'api.allow'],
+      find: () => (isRight ? null : { problem: 'is true and allow is empty', expected }),
+    },
+  ];
 }
 
 function envChecks({ env, db, gzcp, api, redis }: Config): Check[] {

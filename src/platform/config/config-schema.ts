@@ -45,7 +45,14 @@ function isTimeZone(name: string): boolean {
 
 /** conf/SystemConf.ts */
 export const systemSchema = z.strictObject({
-  Host: z.string().min(1).default('0.0.0.0').meta(restart('Address to listen on.')),
+  Host: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta(
+      restart('Address to listen on; null: in PUSHENV 0 this machine only (127.0.0.1, ::1), else 0.0.0.0.'),
+    ),
   Port: port.default(9501).meta(restart('Port for HTTP and WebSocket; 0 takes a free one.')),
   WorkerNum: count
     .max(256)
@@ -350,7 +357,13 @@ export const apiSchema = z.strictObject({
   legacyToken: z
     .boolean()
     .default(false)
-    .meta(restart('Also accept timestamp and token = md5(timestamp + secret) as fields.')),
+    .meta(restart('Also accept timestamp and token = md5(timestamp + secret) as fields; needs allow.')),
+  signatureV1: z
+    .boolean()
+    .default(true)
+    .meta(
+      restart('Also accept version 1 of the signature, which leaves out the key id and the Content-Type.'),
+    ),
   allow: z
     .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))
     .default([])

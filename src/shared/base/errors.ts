@@ -31,6 +31,8 @@ export const ERROR_CODES = {
   FORBIDDEN: { status: 403, exit: EXIT.noPermission },
   NOT_FOUND: { status: 404, exit: EXIT.failed },
   METHOD_NOT_ALLOWED: { status: 405, exit: EXIT.failed },
+  /** What a peer sends comes too slowly to wait for. */
+  TOO_SLOW: { status: 408, exit: EXIT.failed },
   TOO_LARGE: { status: 413, exit: EXIT.failed },
   UNSUPPORTED_MEDIA: { status: 415, exit: EXIT.failed },
   TOO_MANY: { status: 429, exit: EXIT.failed },

@@ -21,6 +21,8 @@ export const TROUBLE_NAMES = [
   'modeClaim',
   /** What the crontab remembers cannot be written. */
   'crontabState',
+  /** The nonces of signed calls cannot be written. */
+  'nonces',
   /** systemd cannot be told. */
   'notify',
   /** A Worker does not answer connections through the front door. */

@@ -67,8 +67,11 @@ export interface ToMaster extends MessageMap {
   readonly calls: {
     /** Asks for permits to hold connections; `granted` may be less than asked, 0 when the node is full. */
     'permits.want': { args: { pool: PermitPool; n: number }; result: { granted: number } };
-    /** A nonce is good once until it expires (Unix ms). */
-    'nonce.claim': { args: { key: string; nonce: string; expiresAt: number }; result: { fresh: boolean } };
+    /** A nonce is good once in its scope; the time is that of its call, Unix seconds. */
+    'nonce.claim': {
+      args: { scope: string; nonce: string; timestamp: number };
+      result: { fresh: boolean };
+    };
     /** From then on parcels to this user reach the caller. */
     'bus.follow': { args: { uid: number }; result: Record<string, never> };
     /** Answered when every parcel that was on its way to the caller before has been handed over. */

@@ -1,6 +1,6 @@
 /**
- * Who may call what, in this order: the address, then the proof. The proof needs the raw body, so the body is read in
- * between, and only for callers whose address and head were good.
+ * Who may call what, in this order: the address, in PUSHENV 0 the page, then the proof. A part of the proof needs the raw body, so the body is
+ * read in between, and only for callers whose address and head were good.
  */
 import type { IncomingMessage } from 'node:http';
 import { createCallVerifier, type NonceGuard } from '../../platform/auth/call-verifier.js';
@@ -10,7 +10,10 @@ import {
   isLoopback,
   latestAddressList,
 } from '../../platform/auth/client-address.js';
+import { foreignCaller } from '../../platform/auth/foreign-caller.js';
+import { isSigned } from '../../platform/auth/signature.js';
 import type { Config } from '../../platform/config/config-schema.js';
+import type { Log } from '../../platform/log/log.js';
 import type { Clock } from '../../shared/base/clock.js';
 import { SpushError } from '../../shared/base/errors.js';
 import { parseBody } from './body-parser.js';
@@ -22,19 +25,32 @@ export interface AccessDeps {
   readonly config: () => Config;
   readonly nonces: NonceGuard;
   readonly clock: Clock;
+  readonly log: Pick<Log, 'warn'>;
+}
+
+/** How the body of a call is had while the call is looked at. */
+export interface BodyOfCall {
+  readonly readRaw: () => Promise<Buffer>;
+  /** It is known who calls: before the body is read, where the head shows it. */
+  readonly onProven: () => void;
 }
 
 export interface Access {
   clientAddress(req: IncomingMessage): string;
   /** Throws FORBIDDEN when calls of this kind may not come from there. */
   assertAddress(rule: AccessRule, address: string): void;
-  /** Throws UNAUTHORIZED; reads the body through `readRaw`. Answers the parsed body, when it is asked for. */
-  prove(req: IncomingMessage, address: string, readRaw: () => Promise<Buffer>): Promise<() => unknown>;
+  /** Throws FORBIDDEN for a call without a proof that a page of elsewhere makes, in PUSHENV 0. */
+  assertNotForeign(rule: AccessRule, req: IncomingMessage): void;
+  /** Throws UNAUTHORIZED. Answers the parsed body, when it is asked for. */
+  prove(req: IncomingMessage, address: string, body: BodyOfCall): Promise<() => unknown>;
 }
 
-export function createAccess({ config, nonces, clock }: AccessDeps): Access {
+export function createAccess({ config, nonces, clock, log }: AccessDeps): Access {
   const { env, api } = config();
-  const verifier = createCallVerifier({ keys: api.keys, legacyToken: api.legacyToken, nonces, clock });
+  const { keys, legacyToken, signatureV1 } = api;
+  const onFirstV1 = (key: string) => log.warn('api.signatureV1', { key });
+  const verifier = createCallVerifier({ keys, legacyToken, signatureV1, onFirstV1, nonces, clock });
+  const foreign = foreignCaller(config());
   const callers = api.allow.length === 0 ? null : addressList(api.allow);
   const operators = addressList(api.opsAllow);
   const trusted = latestAddressList(() => config().system.TrustedProxies);
@@ -51,17 +67,26 @@ export function createAccess({ config, nonces, clock }: AccessDeps): Access {
       }
     },
 
-    async prove(req, address, readRaw) {
-      const { method = '', url = '' } = req;
-      const queryAt = url.indexOf('?');
-      const query = new URLSearchParams(queryAt === -1 ? '' : url.slice(queryAt + 1));
-      const head = { headers: req.headers, query, isOpen: env === 0 && isLoopback(address) };
-      const proof = verifier.checkHead(head);
+    assertNotForeign(rule, { headers }) {
+      if (rule === 'open' || isSigned(headers)) return;
+      const reason = foreign(headers);
+      if (reason !== null) throw new SpushError('FORBIDDEN', reason);
+    },
+
+    async prove(req, address, { readRaw, onProven }) {
+      const { method = '', url: path = '' } = req;
+      const queryAt = path.indexOf('?');
+      const query = new URLSearchParams(queryAt === -1 ? '' : path.slice(queryAt + 1));
+      const isOpen = env === 0 && isLoopback(address);
+      const head = { method, path, headers: req.headers, query, isOpen };
+      const proof = await verifier.checkHead(head);
+      if (proof.needs === 'digest') onProven();
       const raw = await readRaw();
       const body = once(() => parseBody(raw, req.headers));
       // An old token can be in a body only when there is one: a GET without is judged by its query.
       const fields = () => (raw.length === 0 ? null : body());
-      await verifier.checkCall(proof, head, { method, path: url, body: raw }, fields);
+      const { by } = await verifier.checkCall(proof, head, raw, fields);
+      if (by !== 'open') onProven();
       return body;
     },
   };

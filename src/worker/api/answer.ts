@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ErrorCode, SpushError } from '../../shared/base/errors.js';
 import { strictJson } from '../../shared/base/strict-json.js';
-import { hasBody } from './body.js';
+import { hasBody, Pieces } from './body.js';
 import type { NotReady } from './readiness.js';
 
 export interface Answer {
@@ -81,7 +81,7 @@ export function send(
 
 /** Closing a socket that still receives resets it, and a reset can destroy the answer on its way. */
 function drain(req: IncomingMessage, done: () => void): void {
-  let left = DRAIN_BYTES_MAX;
+  const pieces = new Pieces();
   const stop = () => {
     clearTimeout(timer);
     req.off('data', onData);
@@ -90,8 +90,7 @@ function drain(req: IncomingMessage, done: () => void): void {
     done();
   };
   const onData = (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) stop();
+    if (!pieces.add(chunk.length) || pieces.bytes > DRAIN_BYTES_MAX) stop();
   };
   const timer = setTimeout(stop, DRAIN_MS);
   req.on('end', stop);

@@ -1,7 +1,7 @@
 /**
  * The HTTP API of the main site. The life of a call, with what ends it early:
  *
- *   path (404) → method (405) → address (403) → head of the proof (401) → body (413, 429) → proof (401)
+ *   path (404) → method (405) → address, page (403) → head of the proof (401) → body (408, 413, 429) → proof (401)
  *        → body's type and syntax (415, 400) → what the route does (400, 404, 413, 503) → 200
  *
  * Whatever is thrown becomes an answer; nothing a caller sends ends the process. Timeouts of the connection are the
@@ -24,7 +24,8 @@ import { shown } from '../../shared/protocol/api-values.js';
 import type { Acceptance } from '../delivery/acceptance.js';
 import { createAccess } from './access.js';
 import { type Answer, fault, send } from './answer.js';
-import { BodyBudget, CallerGone, readBody } from './body.js';
+import { CallerGone, readBody } from './body.js';
+import { BodyBudget } from './body-budget.js';
 import { openApiDocument } from './openapi.js';
 import { opsRoutes } from './ops-routes.js';
 import { pushRoutes } from './push-routes.js';
@@ -62,7 +63,7 @@ const CALLER_GONE_STATUS = 499;
 
 export function createApi(deps: ApiDeps): Api {
   const access = createAccess(deps);
-  const budget = new BodyBudget();
+  const bodies = new BodyBudget(deps.clock);
   const seldom = seldomLog(deps.log, deps.clock);
   const routes: Route[] = [
     ...pushRoutes(deps),
@@ -80,13 +81,17 @@ export function createApi(deps: ApiDeps): Api {
     const address = access.clientAddress(req);
     const params = 'params' in req ? (req.params as Record<string, string>) : {};
     access.assertAddress(route.access, address);
-    const isOperator = isOfOperators(address);
+    access.assertNotForeign(route.access, req);
+    const isOperator = isOfOperators(req);
     if (route.access !== 'signed') return await route.handle({ params, body: () => null, isOperator });
-    const lease = budget.open();
+    const lease = bodies.open(address);
     try {
-      const body = await access.prove(req, address, async () => {
-        if (waiting.delete(req)) res.writeContinue();
-        return await readBody(req, lease);
+      const body = await access.prove(req, address, {
+        async readRaw() {
+          if (waiting.delete(req)) res.writeContinue();
+          return await readBody(req, lease);
+        },
+        onProven: () => lease.prove(),
       });
       return await route.handle({ params, body, isOperator });
     } finally {
@@ -115,14 +120,15 @@ export function createApi(deps: ApiDeps): Api {
   /** Where our files and servers are is for operators; others read it as little as they can. */
   function told(req: IncomingMessage, error: SpushError, path: string): SpushError {
     const outside = forStrangers(error);
-    if (outside === error || isOfOperators(access.clientAddress(req))) return error;
+    if (outside === error || isOfOperators(req)) return error;
     seldom.warn('api.unavailable', { path, code: error.code, error: error.message });
     return outside;
   }
 
-  function isOfOperators(address: string): boolean {
+  function isOfOperators(req: IncomingMessage): boolean {
     try {
-      access.assertAddress('ops', address);
+      access.assertAddress('ops', access.clientAddress(req));
+      access.assertNotForeign('ops', req);
       return true;
     } catch (error) {
       if (!isSpushError(error, 'FORBIDDEN')) throw error;

@@ -1,6 +1,6 @@
 /** Pieces of the OpenAPI document that every path uses: schemas out of zod, answers, faults, the signature. */
 import { z } from 'zod';
-import { SIGNATURE_HEADERS, TOLERANCE_SECONDS } from '../../platform/auth/signature.js';
+import { FIELDS_V1, FIELDS_V2, SIGNATURE_HEADERS, TOLERANCE_SECONDS } from '../../platform/auth/signature.js';
 import { faultDataSchema } from '../../shared/protocol/api-answers.js';
 
 export type JsonObject = Record<string, unknown>;
@@ -16,6 +16,7 @@ const FAULTS = {
   401: 'No valid proof: signature missing, wrong, too old, or used before.',
   403: 'Calls of this kind may not come from this address.',
   404: 'Unknown.',
+  408: 'The body came too slowly.',
   413: 'The body has more than 2 MiB, or the call makes too many messages.',
   415: 'The body is neither JSON nor a form, or not UTF-8.',
   429: 'Too much at once: repeat it after `Retry-After`.',
@@ -25,7 +26,7 @@ const FAULTS = {
 export type FaultStatus = keyof typeof FAULTS;
 
 /** Faults that every signed call may meet. */
-export const CALL_FAULTS = [400, 401, 403, 413, 429, 500, 503] as const;
+export const CALL_FAULTS = [400, 401, 403, 408, 413, 429, 500, 503] as const;
 
 export function faults(...statuses: FaultStatus[]): JsonObject {
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
@@ -73,11 +74,13 @@ export function body(schema: JsonObject): JsonObject {
 }
 
 const HEADER_TEXTS = {
+  version: '2. Without it the signature is of version 1, which covers neither the key’s id nor Content-Type.',
   key: 'Id of the key.',
   timestamp: `Unix seconds; clocks must agree within ${TOLERANCE_SECONDS} s.`,
   nonce: '8-64 visible ASCII characters, new for every call.',
+  digest: 'Lower-case hex SHA-256 of the body.',
   signature:
-    'Hex HMAC-SHA256, with the key’s secret, over METHOD, PATH_WITH_QUERY, TIMESTAMP, NONCE and the hex SHA-256 of the body, joined by line feeds.',
+    'Hex HMAC-SHA256, with the key’s secret, over “SPUSH 2”, KEY, METHOD, PATH_WITH_QUERY, TIMESTAMP, NONCE, CONTENT_TYPE and DIGEST, joined by line feeds.',
 } as const satisfies Record<keyof typeof SIGNATURE_HEADERS, string>;
 
 export function securitySchemes(): JsonObject {
@@ -88,5 +91,7 @@ export function securitySchemes(): JsonObject {
   return Object.fromEntries(entries);
 }
 
-/** All four headers together. */
-export const signed = [Object.fromEntries(Object.keys(SIGNATURE_HEADERS).map((field) => [field, []]))];
+/** All headers of version 2 together, or all of version 1. */
+export const signed = [FIELDS_V2, FIELDS_V1].map((fields) =>
+  Object.fromEntries(fields.map((field) => [field, []])),
+);

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { ForeignCaller } from '../../platform/auth/foreign-caller.js';
 import type { SystemConfig } from '../../platform/config/config-schema.js';
 import { nowSeconds } from '../../shared/base/clock.js';
 import type { SessionData } from '../../shared/domain/session.js';
@@ -66,6 +67,8 @@ export interface GatewayDeps extends CommandDeps {
   readonly budgetKey: (address: string) => string | null;
   readonly clientAddress: (req: IncomingMessage) => string;
   readonly origins: ReadonlySet<string>;
+  /** Why a page of elsewhere may not connect, in PUSHENV 0. */
+  readonly foreign: ForeignCaller;
   /** Connections that this process has descriptors for. */
   readonly linksMax: () => number;
   /** Why a connection was refused, for metrics. */
@@ -322,6 +325,8 @@ export class Gateway {
     if (path !== '/' && path !== '/ws') {
       return { reason: 'path', refusal: { status: 404, msg: 'WebSocket is at / and /ws' } };
     }
+    const foreign = this.#deps.foreign(req.headers);
+    if (foreign !== null) return { reason: 'origin', refusal: { status: 403, msg: foreign } };
     const { origin } = req.headers;
     if (
       this.#deps.origins.size > 0 &&

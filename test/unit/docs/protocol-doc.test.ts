@@ -2,8 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { md5Token } from '../../../src/platform/auth/gzcp-verifier.js';
-import { assertLegacyToken } from '../../../src/platform/auth/legacy-token.js';
-import { SIGNATURE_HEADERS, signCall, textToSign } from '../../../src/platform/auth/signature.js';
+import { legacyProof } from '../../../src/platform/auth/legacy-token.js';
+import {
+  SIGNATURE_HEADERS,
+  signCall,
+  signCallV1,
+  textToSign,
+  textToSignV1,
+} from '../../../src/platform/auth/signature.js';
 import { CONFIG_KEYS } from '../../../src/platform/config/config-keys.js';
 import { Metrics } from '../../../src/platform/metrics/metrics.js';
 import { KINDS } from '../../../src/shared/domain/kind.js';
@@ -160,22 +166,21 @@ describe('docs/PROTOCOL.md', () => {
     expect(shown(kickedSchema.strict(), 'closed')).toEqual([true]);
   });
 
-  test('has a worked signature whose numbers are right', () => {
+  test('has worked signatures of both versions whose numbers are right', () => {
     const text = section('### Signature');
-    const [body = '', toSign = '', headers = ''] = blocks('text', text).map((block) =>
-      block.replace(/\n$/, ''),
-    );
+    const trimmed = blocks('text', text).map((block) => block.replace(/\n$/, ''));
+    const [body = '', toSign = '', headers = '', toSignV1 = '', headersV1 = ''] = trimmed;
     const secret = /Secret `([^`]+)`/.exec(text)?.[1] ?? '';
-    expect(text).toContain(`this body of ${Buffer.byteLength(body)} bytes`);
-    const [method = '', path = '', timestamp = '', nonce = ''] = toSign.split('\n');
-    expect(textToSign({ method, path, body }, { timestamp, nonce })).toBe(toSign);
-    const call = { method, path, body, timestamp: Number(timestamp), nonce };
-    const made = signCall({ id: 'gzcp', secret }, call);
-    expect(headers.split('\n').sort()).toEqual(
-      Object.entries(made)
-        .map(([name, value]) => `${name}: ${value}`)
-        .sort(),
-    );
+    expect(text).toMatch(new RegExp(`this\\s+body of ${Buffer.byteLength(body)} bytes`));
+    const [, key = '', method = '', path = '', timestamp = '', nonce = '', contentType = '', digest = ''] =
+      toSign.split('\n');
+    expect(textToSign({ method, path, contentType }, { key, timestamp, nonce, digest })).toBe(toSign);
+    expect(textToSignV1({ method, path, body }, { timestamp, nonce })).toBe(toSignV1);
+    const call = { method, path, contentType, body, timestamp: Number(timestamp), nonce };
+    const lines = (made: Record<string, string>) =>
+      Object.entries(made).map(([name, value]) => `${name}: ${value}`);
+    expect(headers.split('\n').sort()).toEqual(lines(signCall({ id: key, secret }, call)).sort());
+    expect(headersV1.split('\n').sort()).toEqual(lines(signCallV1({ id: key, secret }, call)).sort());
 
     const second = /nonce `([^`]+)`, `GET (\/[^`]+)` has the signature\s+`([0-9a-f]{64})`/.exec(text);
     const get = {
@@ -185,10 +190,11 @@ describe('docs/PROTOCOL.md', () => {
       timestamp: Number(timestamp),
       nonce: second?.[1] ?? '',
     };
-    expect(signCall({ id: 'gzcp', secret }, get)[SIGNATURE_HEADERS.signature]).toBe(second?.[3]);
+    expect(signCall({ id: key, secret }, get)[SIGNATURE_HEADERS.signature]).toBe(second?.[3]);
 
     const token = /it is `([0-9a-f]{32})`/.exec(text)?.[1];
-    expect(assertLegacyToken({ timestamp, token }, [{ id: 'gzcp', secret }], Number(timestamp))).toBe('gzcp');
+    const proof = legacyProof({ timestamp, token }, [{ id: key, secret }], Number(timestamp));
+    expect(proof.key.id).toBe('gzcp');
   });
 
   test('shows the call to the main site as it is made', () => {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import { FrontDoor } from '../../../src/master/accept/front-door.js';
+import { NonceBook } from '../../../src/master/relay/nonce-book.js';
+import { NonceFile } from '../../../src/master/relay/nonce-file.js';
 import { Relays } from '../../../src/master/relays.js';
 import type { Child } from '../../../src/master/supervisor/child.js';
 import type { ChildEnd } from '../../../src/master/supervisor/child-process.js';
+import { Troubles } from '../../../src/platform/health/troubles.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { recordedLog } from '../../support/recorded-log.js';
 import { testConfig } from '../../support/test-config.js';
@@ -30,7 +33,10 @@ const DIED: ChildEnd = { exitCode: null, signal: 'SIGKILL', spawnError: null };
 async function afterEndOf(ending: FakeWorker, end: ChildEnd): Promise<string[]> {
   const config = await testConfig();
   const [clock, log] = [new FakeClock(), recordedLog()];
+  const book = new NonceBook(clock);
+  const troubles = new Troubles(clock);
   const relays = new Relays({
+    nonces: { book, file: new NonceFile('/nowhere/nonces', { book, troubles, clock }) },
     config: () => config,
     descriptors: null,
     door: new FrontDoor({ clock, log, waitingMax: () => 1 }),

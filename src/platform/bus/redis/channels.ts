@@ -44,8 +44,8 @@ export class Channels {
   }
 
   /** Of one length, whatever a caller sends. */
-  nonce(key: string, nonce: string): string {
-    return `${this.#nonces}${createHash('sha256').update(`${key}\n${nonce}`).digest('base64url')}`;
+  nonce(scope: string, nonce: string): string {
+    return `${this.#nonces}${createHash('sha256').update(`${scope}\n${nonce}`).digest('base64url')}`;
   }
 
   /** What a channel that something came on is for; null: none of ours. */

@@ -259,8 +259,8 @@ export class RedisBus implements Bus {
     return this.#map.holding(key)?.link ?? null;
   }
 
-  nonceKey(key: string, nonce: string): string {
-    return this.#channels.nonce(key, nonce);
+  nonceKey(scope: string, nonce: string): string {
+    return this.#channels.nonce(scope, nonce);
   }
 
   #say(channel: string, word: BusWord): boolean {

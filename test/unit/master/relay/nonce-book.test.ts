@@ -1,13 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { NonceBook } from '../../../../src/master/relay/nonce-book.js';
-import { FakeClock } from '../../../support/fake-clock.js';
+import { NONCE_MS, NonceBook } from '../../../../src/master/relay/nonce-book.js';
+import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 
-function setUp(max?: number) {
+function setUp(bounds: { max?: number; kept?: number } = {}) {
   const clock = new FakeClock();
-  const book = new NonceBook(clock, max);
-  const claim = (nonce: string, seconds = 60, key = 'k1'): boolean =>
-    book.claim({ key, nonce, expiresAt: clock.now() + seconds * 1000 }).fresh;
-  return { clock, book, claim };
+  const book = new NonceBook(clock, bounds);
+  const seconds = (): number => Math.floor(clock.now() / 1000);
+  const claim = (
+    nonce: string,
+    change: { off?: number; scope?: string; timestamp?: number } = {},
+  ): boolean => {
+    const { off = 0, scope = 's1', timestamp = seconds() + off } = change;
+    return book.claim({ scope, nonce, timestamp }) !== null;
+  };
+  return { clock, book, claim, seconds };
 }
 
 describe('NonceBook', () => {
@@ -18,47 +24,82 @@ describe('NonceBook', () => {
     expect(claim('bbbbbbbb')).toBe(true);
   });
 
-  it('keeps the nonces of two keys apart', () => {
+  it('keeps the nonces of two scopes apart', () => {
     const { claim } = setUp();
-    expect(claim('aaaaaaaa', 60, 'k1')).toBe(true);
-    expect(claim('aaaaaaaa', 60, 'k2')).toBe(true);
-    expect(claim('b', 60, 'k\na')).toBe(true);
+    expect(claim('aaaaaaaa', { scope: 's1' })).toBe(true);
+    expect(claim('aaaaaaaa', { scope: 's2' })).toBe(true);
+    expect(claim('b', { scope: 's\na' })).toBe(true);
   });
 
-  it('forgets a nonce when it has expired, not before', () => {
-    const { claim, clock, book } = setUp();
-    claim('aaaaaaaa', 60);
-    clock.advance(59_999);
-    expect(claim('aaaaaaaa', 60)).toBe(false);
-    clock.advance(1);
-    expect(claim('aaaaaaaa', 60)).toBe(true);
-    expect(book.size).toBe(1);
-  });
-
-  it('gives up room as nonces expire', () => {
-    const { claim, clock, book } = setUp();
-    for (let i = 0; i < 1000; i += 1) {
-      claim(`nonce-${i}`, 60);
+  it('knows a nonce for two tolerances, where there is no room for longer, whatever its call’s time was', () => {
+    const { claim, clock } = setUp({ kept: 0 });
+    for (const off of [-60, 0, 60]) {
+      const timestamp = Math.floor(clock.now() / 1000) + off;
+      expect(claim(`nonce${off}`, { timestamp })).toBe(true);
+      clock.advance(NONCE_MS - 1);
+      expect(claim(`nonce${off}`, { timestamp })).toBe(false);
       clock.advance(1000);
     }
-    expect(book.size).toBe(60);
   });
 
-  it('remembers one behind an entry that lives longer, and refuses it though it is not pruned yet', () => {
-    const { claim, clock } = setUp();
-    claim('long', 120);
-    claim('short', 10);
-    expect(claim('short', 10)).toBe(false);
-    clock.advance(10_000);
-    expect(claim('short', 10)).toBe(true);
+  it.each(CLOCK_STEPS_MS)('knows them when the wall clock is set by %i ms and back', (step) => {
+    const { claim, clock, seconds } = setUp({ kept: 0 });
+    const timestamp = seconds();
+    claim('aaaaaaaa');
+    clock.step(step);
+    expect(claim('bbbbbbbb')).toBe(true);
+    clock.advance(50_000);
+    clock.step(-step);
+    expect(claim('aaaaaaaa', { timestamp })).toBe(false);
+  });
+
+  it('refuses a call that a clock set back makes good again and whose nonce is forgotten, and no newer one', () => {
+    const { claim, clock, seconds } = setUp({ kept: 0 });
+    const timestamp = seconds();
+    claim('aaaaaaaa');
+    clock.advance(3_600_000);
+    clock.step(-3_600_000);
+    expect(claim('aaaaaaaa', { timestamp })).toBe(false);
+    expect(claim('bbbbbbbb', { timestamp: timestamp + 1 })).toBe(true);
+  });
+
+  it('refuses nothing by that while the clock goes on', () => {
+    const { claim, clock } = setUp({ kept: 10 });
+    for (let n = 0; n < 2000; n += 1) {
+      for (const off of [-60, 0, 60]) expect(claim(`nonce-${n}-${off}`, { off })).toBe(true);
+      clock.advance(700);
+    }
+  });
+
+  it('with room, knows them for long, so that a clock set back keeps nobody out', () => {
+    const { claim, clock, seconds, book } = setUp();
+    const timestamp = seconds();
+    claim('aaaaaaaa');
+    clock.advance(3_600_000);
+    clock.step(-3_600_000);
+    expect(claim('aaaaaaaa', { timestamp })).toBe(false);
+    expect(claim('bbbbbbbb', { timestamp })).toBe(true);
+    expect(book.forgotten).toBe(0);
+  });
+
+  it('gives up room when it has more than it need keep', () => {
+    const { claim, clock, book } = setUp({ kept: 10 });
+    for (let n = 0; n < 1000; n += 1) {
+      claim(`nonce-${n}`);
+      clock.advance(1000);
+    }
+    expect(book.size).toBe(NONCE_MS / 1000);
+    clock.advance(NONCE_MS);
+    claim('another');
+    expect(book.size).toBe(11);
   });
 
   it('refuses rather than forgets when it is full', () => {
-    const { claim, clock } = setUp(3);
+    const { claim, clock } = setUp({ max: 3, kept: 0 });
     for (const nonce of ['a', 'b', 'c']) claim(nonce);
     expect(() => claim('d')).toThrow(expect.objectContaining({ code: 'RPC_BUSY' }));
     expect(claim('a')).toBe(false);
-    clock.advance(60_000);
+    clock.advance(NONCE_MS);
     expect(claim('d')).toBe(true);
   });
 });

@@ -210,7 +210,7 @@ describe('Supervisor', () => {
     const worker = spawner.last('spush.m.Worker.0');
     const claim = worker.peer.call(
       'nonce.claim',
-      { key: 'k', nonce: 'n', expiresAt: 1 },
+      { scope: 's', nonce: 'n', timestamp: 1 },
       { deadlineMs: 100 },
     );
     await expect(claim).resolves.toEqual({ fresh: true });

@@ -5,12 +5,12 @@ import { testConfig } from '../../../support/test-config.js';
 describe('a configuration that was loaded again', () => {
   it('gives its live keys; those that need a restart are named and stay', async () => {
     const before = await testConfig({ MaxLinkNumber: '10' });
-    const loaded = await testConfig({ MaxLinkNumber: '20', Port: '77', 'api.legacyToken': 'true' });
+    const loaded = await testConfig({ MaxLinkNumber: '20', Port: '77', 'api.signatureV1': 'false' });
     const { config, applied, notApplied } = changeConfig(before, { ...loaded, paths: before.paths });
     expect(applied).toEqual(['MaxLinkNumber']);
-    expect(notApplied).toEqual(['Port', 'api.legacyToken']);
+    expect(notApplied).toEqual(['Port', 'api.signatureV1']);
     expect(config.system).toMatchObject({ MaxLinkNumber: 20, Port: 9501 });
-    expect(config.api.legacyToken).toBe(false);
+    expect(config.api.signatureV1).toBe(true);
     expect(Object.isFrozen(config.system)).toBe(true);
   });
 

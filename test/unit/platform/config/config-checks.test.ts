@@ -18,6 +18,14 @@ describe('what keys demand of each other', () => {
     ]);
   });
 
+  test('the old token counts only from addresses that are named', async () => {
+    expect(await faultsOf({ env: { SPUSH_API_LEGACY_TOKEN: 'true' } })).toMatchObject([
+      { key: 'api.legacyToken', problem: 'is true and allow is empty' },
+    ]);
+    const env = { SPUSH_API_LEGACY_TOKEN: 'true', SPUSH_API_ALLOW: '["10.0.0.0/8"]' };
+    expect((await load({ env })).config.api.legacyToken).toBe(true);
+  });
+
   test('a key that is faulty by itself is not compared', async () => {
     const faults = await faultsOf({ env: { SPUSH_OUTBOX_HARD_BYTES: '-5' } });
     expect(faults).toMatchObject([{ problem: 'is -5' }]);

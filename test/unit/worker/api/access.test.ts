@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { afterEach, describe, expect, test } from 'vitest';
-import { signCall } from '../../../../src/platform/auth/signature.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { signCall, signCallV1 } from '../../../../src/platform/auth/signature.js';
 import { RawSocket } from '../../../support/raw-socket.js';
 import { ApiHarness, type HarnessOptions } from './api-harness.js';
 
@@ -17,19 +17,29 @@ async function open(options: HarnessOptions = {}): Promise<void> {
   api = await ApiHarness.open({ ...options, api: { keys: KEYS, ...(options.api as object) } });
 }
 
-function signed(
-  body: string,
-  {
+interface Signing {
+  readonly method?: string;
+  readonly path?: string;
+  readonly key?: string;
+  readonly secret?: string;
+  readonly off?: number;
+  readonly contentType?: string;
+  readonly sign?: typeof signCall;
+}
+
+function signed(body: string, signing: Signing = {}): Record<string, string> {
+  const {
     method = 'POST',
     path = PATH,
     key = 'site',
     secret = KEYS.site,
     off = 0,
-    nonce = randomBytes(12).toString('hex'),
-  } = {},
-): Record<string, string> {
+    sign = signCall,
+  } = signing;
+  const contentType = signing.contentType ?? (method === 'POST' ? 'application/json' : '');
+  const nonce = randomBytes(12).toString('hex');
   const timestamp = Math.floor(api.clock.now() / 1000) + off;
-  return signCall({ id: key, secret }, { method, path, body, timestamp, nonce });
+  return sign({ id: key, secret }, { method, path, contentType, body, timestamp, nonce });
 }
 
 const post = (body: string, headers: Record<string, string> = {}) => api.post(PATH, body, headers);
@@ -48,6 +58,39 @@ describe('in PUSHENV 0', () => {
     expect((await post(message, ELSEWHERE)).status).toBe(401);
     expect((await post(message, { 'x-forwarded-for': '127.0.0.1, 203.0.113.9' })).status).toBe(401);
     expect((await post(message, { ...ELSEWHERE, ...signed(message) })).status).toBe(200);
+  });
+});
+
+describe('in PUSHENV 0 a page of another site', () => {
+  const EVIL = { origin: 'https://evil.example' };
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+  test('pushes and kicks nothing by a form, and is told what to set', async () => {
+    await open();
+    const answer = await post('uid=1&title=x', { ...form, ...EVIL });
+    expect(answer.status).toBe(403);
+    expect(answer.body.msg).toContain('SPUSH_API_ORIGINS');
+    expect((await api.post('/api/user/kick', 'uid=1', { ...form, origin: 'null' })).status).toBe(403);
+    expect((await post('uid=1&title=x', { ...form, 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+    expect(api.accepted).toEqual([]);
+    expect(api.asked).toEqual([]);
+    expect((await post('uid=1&title=x', { ...form, origin: 'http://localhost:5173' })).status).toBe(200);
+  });
+
+  test('reads nothing under a name of its own that it lets point here', async () => {
+    await open({ checks: [{ name: 'store', check: () => Promise.reject(new Error('/a/path')) }] });
+    for (const path of ['/api/user/5', '/metrics', '/readyz']) {
+      const raw = await RawSocket.open(api.port);
+      raw.socket.write(`GET ${path} HTTP/1.1\r\nHost: evil.example:9501\r\nConnection: close\r\n\r\n`);
+      await raw.until(() => raw.closed);
+      expect(raw.text).toContain(path === '/readyz' ? 'HTTP/1.1 503 ' : 'HTTP/1.1 403 ');
+      expect(raw.text).not.toContain('/a/path');
+    }
+  });
+
+  test('that has a key may call', async () => {
+    await open();
+    expect((await post(message, { ...EVIL, ...signed(message) })).status).toBe(200);
   });
 });
 
@@ -104,13 +147,46 @@ describe('a signature', () => {
     await open({ env: 2 });
     expect((await post('{', signed('{', { secret: 'wrong' }))).status).toBe(401);
     expect((await post('{', signed('{'))).status).toBe(400);
-    expect((await post('<x/>', { ...signed('<x/>'), 'content-type': 'text/xml' })).status).toBe(415);
+    const xml = { ...signed('<x/>', { contentType: 'text/xml' }), 'content-type': 'text/xml' };
+    expect((await post('<x/>', xml)).status).toBe(415);
+  });
+
+  test('of version 1 does not cover the type, so what was signed as JSON is never read as a form', async () => {
+    await open({ env: 2 });
+    const body = '{"uid":1,"title":"x&uid=666&title=forged&content="}';
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    expect((await post(body, { ...signed(body, { sign: signCallV1 }), ...form })).status).toBe(415);
+    expect(
+      (await post(` \n${body}`, { ...signed(` \n${body}`, { sign: signCallV1 }), ...form })).status,
+    ).toBe(415);
+    expect((await post(body, { ...signed(body), ...form })).status).toBe(401);
+    expect(api.accepted).toEqual([]);
+    expect((await post(body, signed(body, { sign: signCallV1 }))).status).toBe(200);
+    expect(api.logged).toEqual(['api.signatureV1 {"key":"site"}']);
+  });
+
+  test('of version 2 shows who calls before its body has come, and no other body passes', async () => {
+    await open({ env: 2 });
+    const raw = await RawSocket.open(api.port);
+    const lines = Object.entries({ ...signed(message), 'Content-Type': 'application/json' });
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const forged = message.replace('"x"', '"y"');
+    raw.socket.write(
+      `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${forged.length}\r\n${head}\r\n`,
+    );
+    await vi.waitFor(() => expect(api.claimed.size).toBe(1));
+    raw.socket.write(forged);
+    await raw.until(
+      () => raw.text.includes('HTTP/1.1 401 ') && raw.text.includes('not the one that was signed'),
+    );
+    raw.destroy();
+    expect(api.accepted).toEqual([]);
   });
 
   test('whose head is bad is refused before the body was sent', async () => {
     await open({ env: 2 });
     const raw = await RawSocket.open(api.port);
-    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{`);
+    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{`);
     await raw.until(() => raw.text.includes('HTTP/1.1 401 '));
     raw.destroy();
   });

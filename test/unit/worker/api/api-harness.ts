@@ -97,9 +97,9 @@ export class ApiHarness {
         }) as ApiDeps['bus']['ask'],
       },
       nonces: {
-        claim: async (keyId, nonce) => {
+        claim: async (scope, nonce) => {
           const before = this.claimed.size;
-          return this.claimed.add(`${keyId} ${nonce}`).size > before;
+          return this.claimed.add(`${scope} ${nonce}`).size > before;
         },
       },
       readiness: this.readiness,

@@ -1,12 +1,12 @@
 import { request } from 'node:http';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BODY_BYTES_MAX, BodyBudget } from '../../../../src/worker/api/body.js';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { BODY_BYTES_MAX, LOOK_MS, WINDOW_LOOKS } from '../../../../src/worker/api/body.js';
 import { RawSocket } from '../../../support/raw-socket.js';
 import { readStrictly } from '../../../support/strict-json.js';
 import { ApiHarness } from './api-harness.js';
 
 const PATH = '/api/comment/message';
-const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+const HEAD = `POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
 const message = JSON.stringify({ uid: 1, title: 'x' });
 
 let api: ApiHarness;
@@ -137,11 +137,11 @@ describe('a body', () => {
 
   test('without a type is refused, as empty when it is empty', async () => {
     const raw = await RawSocket.open(api.port);
-    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`);
+    raw.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`);
     await answered(raw, 415);
     raw.destroy();
     const empty = await RawSocket.open(api.port);
-    empty.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+    empty.socket.write(`POST ${PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`);
     await answered(empty, 400);
     empty.destroy();
   });
@@ -217,6 +217,44 @@ describe('a body', () => {
   });
 });
 
+describe('a body that comes in pieces', () => {
+  test('of one byte each is refused soon, and costs no more than it should while it is read', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n`);
+    raw.socket.write('1\r\nx\r\n'.repeat(20_000));
+    await answered(raw, 400);
+    expect(raw.text).toContain('1041 pieces for 1041 bytes');
+    await raw.until(() => raw.closed);
+  });
+
+  test('of a packet each is read', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n`);
+    for (const char of message) raw.socket.write(`1\r\n${char}\r\n`);
+    raw.socket.write(`1000\r\n${' '.repeat(4096)}\r\n0\r\n\r\n`);
+    await answered(raw, 200);
+    raw.destroy();
+  });
+
+  test('too slowly is ended with 408, whether its length was announced or not', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const half = `${HEAD}Content-Length: 100000\r\n\r\n${'x'.repeat(50_000)}`;
+    const chunked = `${HEAD}Transfer-Encoding: chunked\r\n\r\nc350\r\n${'x'.repeat(50_000)}\r\n`;
+    const raws = [await RawSocket.open(api.port), await RawSocket.open(api.port)];
+    for (const [k, raw] of raws.entries()) raw.socket.write(k === 0 ? half : chunked);
+    while (vi.getTimerCount() < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    vi.advanceTimersByTime(WINDOW_LOOKS * LOOK_MS - 1);
+    expect(vi.getTimerCount()).toBe(2);
+    vi.advanceTimersByTime(1);
+    for (const raw of raws) {
+      await answered(raw, 408);
+      await raw.until(() => raw.closed);
+    }
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 describe('a caller that waits for 100 Continue', () => {
   test('is told to send when its head is good', async () => {
     const call = request(`${api.url}${PATH}`, {
@@ -239,18 +277,4 @@ describe('a caller that waits for 100 Continue', () => {
     await raw.until(() => raw.closed);
     expect(raw.text).not.toContain('100 Continue');
   });
-});
-
-test('bodies of all calls together are bounded', () => {
-  const budget = new BodyBudget(1000);
-  const [one, two] = [budget.open(), budget.open()];
-  one.take(600);
-  expect(() => two.take(600)).toThrow(expect.objectContaining({ code: 'TOO_MANY' }));
-  two.take(400);
-  one.close();
-  one.close();
-  expect(budget.bytes).toBe(400);
-  expect(() => new BodyBudget().open().take(BODY_BYTES_MAX + 1)).toThrow(
-    expect.objectContaining({ code: 'TOO_LARGE' }),
-  );
 });

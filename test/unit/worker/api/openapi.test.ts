@@ -66,9 +66,8 @@ describe('the OpenAPI document', () => {
   test('says of each call its proof, parameters, body and answers', () => {
     for (const { path, method, operation } of operations) {
       const signed = path.startsWith('/api/');
-      expect(operation.security).toEqual(
-        signed ? [{ key: [], timestamp: [], nonce: [], signature: [] }] : [],
-      );
+      const version1 = { key: [], timestamp: [], nonce: [], signature: [] };
+      expect(operation.security).toEqual(signed ? [{ ...version1, version: [], digest: [] }, version1] : []);
       expect(operation.parameters !== undefined).toBe(path.includes('{'));
       expect(operation.requestBody !== undefined).toBe(method === 'post');
       expect(Object.keys(operation.responses)).toContain('200');

@@ -168,7 +168,7 @@ describe('paths', () => {
 
   test.each(['http://elsewhere/healthz', '*'])('%s is no path of ours', async (target) => {
     const raw = await RawSocket.open(api.port);
-    raw.socket.write(`OPTIONS ${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    raw.socket.write(`OPTIONS ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await raw.until(() => raw.text.includes('HTTP/1.1 404 '));
     raw.destroy();
   });
