@@ -70,8 +70,10 @@ export default {
   // Connections of one user in each Worker; the oldest is closed with 4004.
   // LinksPerUser: 200,
 
-  // Addresses whose X-Real-IP and X-Forwarded-For are believed: your nginx machines. Anybody else could forge them.
+  // Your nginx machines, and the one header in which the nearest of them says whose request it is: a list of addresses, read
+  // from the right. That proxy must set it or add to it on every request, or clients could write it themselves.
   // TrustedProxies: ['127.0.0.0/8', '::1/128'],
+  // ClientAddressHeader: 'X-Forwarded-For',
 
   // --- Silence (live) ------------------------------------------------------------------------------------------------
 

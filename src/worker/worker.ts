@@ -4,9 +4,9 @@
  */
 import {
   addressBudgetKey,
-  clientAddress,
   isLoopback,
   latestAddressList,
+  latestClientAddress,
 } from '../platform/auth/client-address.js';
 import { createVerifier, verifierConcurrency } from '../platform/auth/create-verifier.js';
 import { newBusIdentity } from '../platform/bus/bus-identity.js';
@@ -182,7 +182,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     handshakes,
     budget,
     budgetKey,
-    clientAddress: (req) => clientAddress(req, trusted()),
+    clientAddress: latestClientAddress(system),
     origins: new Set(config.api.origins.map((origin) => origin.toLowerCase())),
     linksMax: () => room().links,
     onRefused: (reason) => metrics.linkRefused(reason),
@@ -234,6 +234,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     onRefused: (reason) => metrics.linkRefused(reason),
     onRequest: (req, res) => api.handle(req, res),
     onContinue: (req, res) => api.handleContinue(req, res),
+    onHeadFault: (req, res, fault) => api.refuse(req, res, fault),
     onUpgrade: (req, socket, head) => gateway.onUpgrade(req, socket, head),
   });
   const door: DoorLink = new DoorLink({

@@ -1,8 +1,10 @@
 /** The sample of deploy/ in a real nginx, in front of a real spush. */
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signCall } from '../../src/platform/auth/signature.js';
 import { Daemon } from '../support/daemon.js';
 import { Nginx } from '../support/nginx.js';
 import { outsideProgram } from '../support/outside-program.js';
@@ -15,6 +17,8 @@ const outside = Object.values(networkInterfaces())
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
 const LINKS_PER_ADDRESS = 2;
+const KEYS = { nginx: 'a secret of the test' };
+const BODY = JSON.stringify({ uid: 1, title: 'hello' });
 const FORGED = {
   'x-real-ip': '203.0.113.9',
   'x-forwarded-for': '203.0.113.9, 127.0.0.1',
@@ -38,7 +42,8 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
         // The proxy alone; clients come from other addresses of this machine, which must not be believed.
         SPUSH_TRUSTED_PROXIES: '["127.0.0.1"]',
         SPUSH_LINKS_PER_ADDRESS: String(LINKS_PER_ADDRESS),
-        SPUSH_API_ALLOW: '["203.0.113.0/24","127.0.0.1"]',
+        SPUSH_API_ALLOW: JSON.stringify(['203.0.113.0/24', '127.0.0.1', outside ?? '192.0.2.1']),
+        SPUSH_API_KEYS: JSON.stringify(KEYS),
       },
     });
     nginx = await Nginx.start(nginxProgram ?? '', daemon.port);
@@ -55,9 +60,9 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
   ) {
     const { from = '127.0.0.1', method = 'GET', headers = {} } = options;
     return new Promise<Answer>((resolve, reject) => {
-      const body = method === 'POST' ? JSON.stringify({ uid: 1, title: 'hello' }) : '';
+      const body = method === 'POST' ? BODY : '';
       const call = request({
-        host: '127.0.0.1',
+        host: from,
         port: nginx.port,
         localAddress: from,
         path,
@@ -96,17 +101,24 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
     expect(nginx.accessLog()).toContainEqual(expect.stringMatching(/^127\.0\.0\.1 .* GET \/ 101 /));
   });
 
-  test('calls of the site pass, and are not mistaken for upgrades', async () => {
-    const answer = await call('/api/comment/message', { method: 'POST' });
-    expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('"accepted":1') });
-    expect((await call('/healthz')).status).toBe(200);
-  });
+  test.skipIf(outside === undefined)(
+    'calls of the site pass, and are not mistaken for upgrades',
+    async () => {
+      const path = '/api/comment/message';
+      const key = { id: 'nginx', secret: KEYS.nginx };
+      const timestamp = Math.floor(Date.now() / 1000);
+      const headers = signCall(key, { method: 'POST', path, body: BODY, timestamp, nonce: randomUUID() });
+      const answer = await call(path, { method: 'POST', from: outside ?? '', headers });
+      expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('"accepted":1') });
+      expect((await call('/healthz')).status).toBe(200);
+    },
+  );
 
   test('spush sees the address of the client, whatever the client says it is', async () => {
-    for (const headers of [{}, FORGED]) {
+    for (const headers of [{}, FORGED, { ...FORGED, 'x-forwarded-for': '127.0.0.1' }]) {
       const answer = await call('/api/comment/message', { method: 'POST', from: '127.0.0.2', headers });
       expect(answer.status).toBe(403);
-      expect(answer.text).toContain('address 127.0.0.2 is not in allow');
+      expect(answer.text).toContain('address via-proxy:127.0.0.2 is not in allow');
     }
   });
 
@@ -135,7 +147,7 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
     '/admin',
     '/admin/x',
   ])('%s is closed', async (path) => {
-    const answer = await call(path, { headers: { 'x-real-ip': '127.0.0.1' } });
+    const answer = await call(path, { headers: { 'x-forwarded-for': '127.0.0.1' } });
     expect(answer.status).toBe(403);
     expect(answer.text).not.toContain('spush_');
   });

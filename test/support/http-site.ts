@@ -45,6 +45,9 @@ export class HttpSite {
         this.calls.push(res);
       },
       onContinue() {},
+      onHeadFault: (_req, res, { status, msg }) => {
+        res.writeHead(status, { Connection: 'close' }).end(msg);
+      },
       onUpgrade: async (_req, socket) => void this.upgraded.push(socket),
     });
   }

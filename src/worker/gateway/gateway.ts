@@ -28,6 +28,7 @@ import type { CommandDeps } from './commands/command-context.js';
 import type { HandshakeMeter } from './handshake-meter.js';
 import { MessageLoop, type MessageLoopState } from './message-loop.js';
 import { type Refusal, refuseUpgrade } from './refuse-upgrade.js';
+import { headFault } from './request-head.js';
 import { textFrame } from './text-frame.js';
 import { WsConnection } from './ws-connection.js';
 
@@ -308,6 +309,8 @@ export class Gateway {
   }
 
   #fault(req: IncomingMessage): { reason: string; refusal: Refusal } | null {
+    const fault = headFault(req);
+    if (fault) return { reason: fault.reason, refusal: fault };
     if (this.#closing) {
       return {
         reason: 'stopping',

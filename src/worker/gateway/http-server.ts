@@ -12,9 +12,8 @@ import type { SystemConfig } from '../../platform/config/config-schema.js';
 import type { Log } from '../../platform/log/log.js';
 import { errorText } from '../../shared/base/errors.js';
 import { HttpConnections, type HttpConnectionsDeps } from './http-connections.js';
+import { type HeadFault, headFault } from './request-head.js';
 
-/** Header lines of a request; what comes after them is not read. */
-const HEADERS_MAX = 64;
 /** A whole request, body included: 2 MiB from a slow main site still fit. */
 const REQUEST_MS = 60_000;
 /** Longer than nginx keeps an idle upstream connection (60 s), so that nginx is always the one to close it. */
@@ -26,6 +25,8 @@ export interface HttpServerHandlers {
   onRequest(req: http.IncomingMessage, res: http.ServerResponse): void;
   /** The caller waits for `100 Continue` before it sends its body. */
   onContinue(req: http.IncomingMessage, res: http.ServerResponse): void;
+  /** The head of the call is at fault: nothing but the answer is due, and the connection ends with it. */
+  onHeadFault(req: http.IncomingMessage, res: http.ServerResponse, fault: HeadFault): void;
   /** Resolves when the connection is a WebSocket, or was refused. */
   onUpgrade(req: http.IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
 }
@@ -69,11 +70,15 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const server = tls
     ? https.createServer({ ...options, ...tls, handshakeTimeout: options.headersTimeout })
     : http.createServer(options);
-  server.maxHeadersCount = HEADERS_MAX;
+  // All that fit into HeaderBytesMax are read; more lines than `headFault` allows are refused.
+  server.maxHeadersCount = 0;
   const connections = new HttpConnections({ ...deps, giveBack: tls ? null : deps.giveBack });
   const counted = (answer: HttpServerHandlers['onRequest']): HttpServerHandlers['onRequest'] => {
     return (req, res) => {
-      if (connections.begin(req, res)) answer(req, res);
+      if (!connections.begin(req, res)) return;
+      const fault = headFault(req);
+      if (fault) deps.onHeadFault(req, res, fault);
+      else answer(req, res);
     };
   };
   server.on('request', counted(deps.onRequest));

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 export interface Refusal {
-  readonly status: 400 | 403 | 404 | 429 | 503;
+  readonly status: 400 | 403 | 404 | 429 | 431 | 503;
   readonly msg: string;
   /** Seconds. */
   readonly retryAfter?: number;
