@@ -54,6 +54,7 @@ import { MemoryWatch } from './memory-watch.js';
 import { nodeTroubles } from './node-troubles.js';
 import { createAnswers } from './sessions/answer-questions.js';
 import { LoginDesk } from './sessions/login-desk.js';
+import { LoginTries } from './sessions/login-tries.js';
 import { SessionRegistry } from './sessions/session-registry.js';
 import { UserFollows } from './sessions/user-follows.js';
 import { VisitorPlaces } from './sessions/visitor-places.js';
@@ -141,7 +142,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   const links = new PermitPool(masterPermits(peer, 'links'), log);
   const visitorPermits = new PermitPool(masterPermits(peer, 'visitors'), log);
   const visitors = new VisitorPlaces(visitorPermits, () => system().VisitorMax !== null);
-  const budget = new AddressBudget(clock);
+  const budget = new AddressBudget();
   const budgetKey = (address: string): string | null =>
     isLoopback(address) ? null : addressBudgetKey(address);
   const verifier = createVerifier({
@@ -156,7 +157,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     verifier,
     sessions,
     follows,
-    budget,
+    tries: new LoginTries(clock, () => system().LoginTriesPerAddress),
     visitors,
     system,
     clock,
