@@ -55,8 +55,11 @@ export default {
   // descriptor: `ulimit -n` must be higher.
   MaxLinkNumber: 10_000,
 
-  // Of these, connections that have not logged in. null: no limit of their own.
+  // Of these, connections that have not logged in, so that there is room for those who do; every reader is one for a moment.
+  // null: half of all. And how many of them may come from one client address in each Worker (loopback is free). null: a tenth
+  // of them over all Workers, 16 at least: enough for a school behind one address that comes back together.
   // VisitorMax: null,
+  // VisitorsPerAddress: null,
 
   // Connections, and refused logins per minute, of one client address (IPv6: its /64) in each Worker; loopback is free.
   // LinksPerAddress: 1000,

@@ -16,6 +16,7 @@ import type { SystemConfig } from '../platform/config/config-schema.js';
 import { packageVersion } from '../platform/config/package-version.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { descriptorLimit, type WorkerRoom, workerRoom } from '../platform/limits/descriptors.js';
+import { visitorShare } from '../platform/limits/visitor-share.js';
 import type { Log } from '../platform/log/log.js';
 import { seldomLog } from '../platform/log/seldom-log.js';
 import { openLoopDelay } from '../platform/metrics/loop-delay.js';
@@ -141,10 +142,13 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
 
   const links = new PermitPool(masterPermits(peer, 'links'), log);
   const visitorPermits = new PermitPool(masterPermits(peer, 'visitors'), log);
-  const visitors = new VisitorPlaces(visitorPermits, () => system().VisitorMax !== null);
   const budget = new AddressBudget();
   const budgetKey = (address: string): string | null =>
     isLoopback(address) ? null : addressBudgetKey(address);
+  const visitors = new VisitorPlaces(visitorPermits, {
+    budgetKey,
+    perAddress: () => visitorShare(current(), descriptors).perAddress,
+  });
   const verifier = createVerifier({
     config,
     concurrency: () => verifierConcurrency(config.gzcp.concurrency, system().WorkerNum),

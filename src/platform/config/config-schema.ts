@@ -79,7 +79,15 @@ export const systemSchema = z.strictObject({
   VisitorMax: count
     .nullable()
     .default(null)
-    .meta(live('Connections that have not logged in, of the whole node; null: as MaxLinkNumber.')),
+    .meta(live('Connections that have not logged in, of the whole node; null: half of MaxLinkNumber.')),
+  VisitorsPerAddress: count
+    .nullable()
+    .default(null)
+    .meta(
+      live(
+        'Of these, from one client address (IPv6: /64) in each Worker; null: a tenth of them over all Workers, 16 at least; loopback is free.',
+      ),
+    ),
   LinksPerAddress: count
     .default(1000)
     .meta(live('Connections of one client address (IPv6: /64) in each Worker; loopback is free.')),

@@ -40,6 +40,11 @@ const PONGS_MAX = 16;
 const CLOSE_MS = 5000;
 const KEEP_ALIVE_MS = 60_000;
 
+const NO_VISITOR_PLACE = {
+  'visitors-address': { status: 429, msg: 'too many connections from this address have not logged in' },
+  visitors: { status: 503, msg: 'no place for another connection that has not logged in' },
+} as const;
+
 /** A connection with all that serves it. */
 export interface Attached {
   readonly session: LiveSession;
@@ -223,21 +228,18 @@ export class Gateway {
       refuse('full', { status: 503, msg: 'MaxLinkNumber is reached', retryAfter: this.#retryAfter() });
       return false;
     }
-    const place = await visitors.reserve();
+    const place = await visitors.reserve(address);
+    if (!place.granted) {
+      links.release();
+      returnKey();
+      refuse(place.reason, { ...NO_VISITOR_PLACE[place.reason], retryAfter: this.#retryAfter() });
+      return false;
+    }
     const giveBack = (): void => {
       place.drop();
       links.release();
       returnKey();
     };
-    if (!place.granted) {
-      giveBack();
-      refuse('visitors', {
-        status: 503,
-        msg: 'no place for another visitor',
-        retryAfter: this.#retryAfter(),
-      });
-      return false;
-    }
     if (socket.destroyed || this.#closing) {
       giveBack();
       refuse('stopping', {

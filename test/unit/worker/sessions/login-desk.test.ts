@@ -65,7 +65,7 @@ beforeEach(() => {
         arrived() {},
         departed() {},
       },
-      () => true,
+      { budgetKey: (address) => address, perAddress: () => 5 },
     ),
     system: () => systemSchema.parse({ LinksPerUser: 3 }),
   });
