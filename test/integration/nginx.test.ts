@@ -30,6 +30,12 @@ interface Answer {
   readonly text: string;
 }
 
+function sign(path: string, body: string): Record<string, string> {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const key = { id: 'nginx', secret: KEYS.nginx };
+  return signCall(key, { method: 'POST', path, body, timestamp, nonce: randomUUID() });
+}
+
 describe.skipIf(nginxProgram === null)('behind nginx', () => {
   let daemon: Daemon;
   let nginx: Nginx;
@@ -150,5 +156,81 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
     const answer = await call(path, { headers: { 'x-forwarded-for': '127.0.0.1' } });
     expect(answer.status).toBe(403);
     expect(answer.text).not.toContain('spush_');
+  });
+});
+
+/** As the framework's documentation has it: every request asks for an upgrade. */
+const UPGRADES_ALL = `
+upstream spush { ip_hash; server 127.0.0.1:9501; keepalive 8; }
+server {
+    listen 80;
+    access_log /var/log/nginx/spush.access.log;
+    client_max_body_size 3m;
+    location / {
+        proxy_pass http://spush;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade websocket;
+        proxy_set_header Connection "upgrade";
+        proxy_set_header Host $host;
+        proxy_set_header X-Real-IP $remote_addr;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_read_timeout 60s;
+    }
+}
+`;
+
+describe.skipIf(nginxProgram === null)('behind an nginx that asks for an upgrade on every request', () => {
+  let daemon: Daemon;
+  let nginx: Nginx;
+  beforeAll(async () => {
+    daemon = await Daemon.start({
+      env: { SPUSH_WORKER_NUM: '2', SPUSH_API_KEYS: JSON.stringify(KEYS) },
+    });
+    nginx = await Nginx.start(nginxProgram ?? '', daemon.port, UPGRADES_ALL);
+  });
+  afterAll(async () => {
+    await nginx?.stop();
+    await daemon?.dispose();
+  });
+
+  test('calls of the site, small and large, one after the other and together', async () => {
+    const path = '/api/comment/message';
+    const push = async (content: string): Promise<number> => {
+      const messages = Array.from({ length: 100 }, (_, n) => ({ uid: 1 + n, title: 'hello', content }));
+      const body = JSON.stringify({ messages });
+      const answer = await fetch(`http://127.0.0.1:${nginx.port}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...sign(path, body) },
+        body,
+      });
+      const { data } = (await answer.json()) as { data: { accepted: number } };
+      return answer.status * 1000 + data.accepted;
+    };
+    for (const length of [1, 100, 8000]) expect(await push('x'.repeat(length))).toBe(200_100);
+    const together = await Promise.all(Array.from({ length: 20 }, () => push('hello')));
+    expect(together).toEqual(Array(20).fill(200_100));
+    expect((await fetch(`http://127.0.0.1:${nginx.port}/healthz`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${nginx.port}/nowhere`)).status).toBe(404);
+  });
+
+  test('WebSockets, and calls through a reload', async () => {
+    const client = await WsClient.login(`ws://127.0.0.1:${nginx.port}/`, 176906);
+    const statuses: number[] = [];
+    let reloaded = false;
+    const reload = daemon.run('server', 'reload').finally(() => {
+      reloaded = true;
+    });
+    while (!reloaded) statuses.push((await fetch(`http://127.0.0.1:${nginx.port}/healthz`)).status);
+    expect((await reload).exitCode).toBe(0);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect((await client.ask('ping')).code).toBe(200);
+    await client.close();
+  });
+
+  test('nobody is taken for this machine', async () => {
+    for (const told of ['127.0.0.1', '203.0.113.9']) {
+      const headers = { 'x-forwarded-for': told, 'x-real-ip': told };
+      expect((await fetch(`http://127.0.0.1:${nginx.port}/metrics`, { headers })).status).toBe(403);
+    }
   });
 });

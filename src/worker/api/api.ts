@@ -23,6 +23,7 @@ import { forStrangers, isSpushError, SpushError } from '../../shared/base/errors
 import { shown } from '../../shared/protocol/api-values.js';
 import type { Acceptance } from '../delivery/acceptance.js';
 import { createAccess } from './access.js';
+import { assertAnnouncedFits } from './announced-body.js';
 import { type Answer, fault, lastAnswer, send } from './answer.js';
 import { BodyBudget, CallerGone, readBody } from './body.js';
 import { openApiDocument } from './openapi.js';
@@ -87,6 +88,7 @@ export function createApi(deps: ApiDeps): Api {
     const lease = budget.open();
     try {
       const body = await access.prove(req, address, async () => {
+        if (waiting.has(req)) assertAnnouncedFits(req);
         if (waiting.delete(req)) res.writeContinue();
         return await readBody(req, lease);
       });

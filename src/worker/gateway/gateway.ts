@@ -40,6 +40,9 @@ const PONGS_MAX = 16;
 const CLOSE_MS = 5000;
 const KEEP_ALIVE_MS = 60_000;
 
+/** RFC 6455. */
+const VERSION = '13';
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const NO_VISITOR_PLACE = {
   'visitors-address': { status: 429, msg: 'too many connections from this address have not logged in' },
   visitors: { status: 503, msg: 'no place for another connection that has not logged in' },
@@ -250,6 +253,8 @@ export class Gateway {
       return false;
     }
     let opened = false;
+    // ws takes no list of offers; this is the one of them that was chosen.
+    req.headers.upgrade = 'websocket';
     // ws calls back in this turn, or refuses the handshake and closes the socket.
     this.#server.handleUpgrade(req, socket, head, (ws) => {
       opened = true;
@@ -319,13 +324,22 @@ export class Gateway {
         refusal: { status: 503, msg: this.#closing.reason, retryAfter: this.#retryAfter() },
       };
     }
-    if (req.headers.upgrade?.toLowerCase() !== 'websocket') {
-      const msg = 'only websocket can be upgraded to: send an HTTP call without an Upgrade header';
-      return { reason: 'upgrade', refusal: { status: 400, msg } };
-    }
     const path = (req.url ?? '').split('?', 1)[0];
     if (path !== '/' && path !== '/ws') {
       return { reason: 'path', refusal: { status: 404, msg: 'WebSocket is at / and /ws' } };
+    }
+    if (req.headers['sec-websocket-version'] !== VERSION) {
+      const msg = `only version ${VERSION} of WebSocket is spoken here`;
+      const headers = {
+        'Sec-WebSocket-Version': VERSION,
+        Upgrade: 'websocket',
+        Connection: 'Upgrade, close',
+      };
+      return { reason: 'version', refusal: { status: 426, msg, headers } };
+    }
+    if (!KEY.test(req.headers['sec-websocket-key'] ?? '')) {
+      const msg = 'Sec-WebSocket-Key must be the base64 of 16 bytes';
+      return { reason: 'handshake', refusal: { status: 400, msg } };
     }
     const { origin } = req.headers;
     if (

@@ -12,7 +12,8 @@ import type { SystemConfig } from '../../platform/config/config-schema.js';
 import type { Log } from '../../platform/log/log.js';
 import { errorText } from '../../shared/base/errors.js';
 import { HttpConnections, type HttpConnectionsDeps } from './http-connections.js';
-import { type HeadFault, headFault } from './request-head.js';
+import { EXPECTATION_FAULT, type HeadFault, headFault, toOriginForm } from './request-head.js';
+import { OfferingMessage, readOnAfterOffers } from './upgrade-offers.js';
 
 /** A whole request, body included: 2 MiB from a slow main site still fit. */
 const REQUEST_MS = 60_000;
@@ -27,7 +28,7 @@ export interface HttpServerHandlers {
   onContinue(req: http.IncomingMessage, res: http.ServerResponse): void;
   /** The head of the call is at fault: nothing but the answer is due, and the connection ends with it. */
   onHeadFault(req: http.IncomingMessage, res: http.ServerResponse, fault: HeadFault): void;
-  /** Resolves when the connection is a WebSocket, or was refused. */
+  /** The request is a WebSocket handshake. Resolves when the connection is a WebSocket, or was refused. */
   onUpgrade(req: http.IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
 }
 
@@ -57,14 +58,14 @@ export interface HttpServerDeps extends HttpServerHandlers, Omit<HttpConnections
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const { log } = deps;
   const system = deps.system();
-  const options: http.ServerOptions & { shouldUpgradeCallback: (req: http.IncomingMessage) => boolean } = {
+  const options = {
     maxHeaderSize: system.HeaderBytesMax,
     headersTimeout: system.HandshakeSeconds * 1000,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: CHECK_MS,
-    // Node 22.21, 24.9 and newer: a call that offers another protocol, such as h2c, is answered as the HTTP call it is.
-    shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
+    // Node's types know the class of the messages by its type only.
+    IncomingMessage: OfferingMessage as typeof http.IncomingMessage,
   };
   const tls = tlsFiles(system);
   const server = tls
@@ -76,6 +77,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const counted = (answer: HttpServerHandlers['onRequest']): HttpServerHandlers['onRequest'] => {
     return (req, res) => {
       if (!connections.begin(req, res)) return;
+      toOriginForm(req);
       const fault = headFault(req);
       if (fault) deps.onHeadFault(req, res, fault);
       else answer(req, res);
@@ -83,8 +85,15 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   };
   server.on('request', counted(deps.onRequest));
   server.on('checkContinue', counted(deps.onContinue));
+  server.on(
+    'checkExpectation',
+    counted((req, res) => deps.onHeadFault(req, res, EXPECTATION_FAULT)),
+  );
+  // Behind the server's own listener, which gives the connection its parser.
+  server.on(tls ? 'secureConnection' : 'connection', readOnAfterOffers);
   server.on('upgrade', (req, socket, head) => {
-    connections.upgrading(req.socket);
+    if (!connections.upgrading(req.socket)) return;
+    toOriginForm(req);
     void deps.onUpgrade(req, socket, head).finally(() => connections.forget(req.socket));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
