@@ -62,7 +62,10 @@ try {
 }
 
 async function connections() {
-  const node = await startNode('links', { SPUSH_MAX_LINK_NUMBER: String(CONNECTIONS + 100) });
+  const node = await startNode('links', {
+    SPUSH_MAX_LINK_NUMBER: String(CONNECTIONS + 100),
+    SPUSH_VISITOR_MAX: String(CONNECTIONS + 100),
+  });
   const before = await figuresOf(node);
   const startedMs = performance.now();
   const clients = [];

@@ -56,8 +56,11 @@ export default {
   // descriptor: `ulimit -n` must be higher.
   MaxLinkNumber: 10_000,
 
-  // Of these, connections that have not logged in. null: no limit of their own.
+  // Of these, connections that have not logged in, so that there is room for those who do; every reader is one for a moment.
+  // null: half of all. And how many of them may come from one client address in each Worker (loopback is free). null: a tenth
+  // of them over all Workers, 16 at least: enough for a school behind one address that comes back together.
   // VisitorMax: null,
+  // VisitorsPerAddress: null,
 
   // Connections, and refused logins per minute, of one client address (IPv6: its /64) in each Worker; loopback is free.
   // LinksPerAddress: 1000,
@@ -71,8 +74,10 @@ export default {
   // Connections of one user in each Worker; the oldest is closed with 4004.
   // LinksPerUser: 200,
 
-  // Addresses whose X-Real-IP and X-Forwarded-For are believed: your nginx machines. Anybody else could forge them.
+  // Your nginx machines, and the one header in which the nearest of them says whose request it is: a list of addresses, read
+  // from the right. That proxy must set it or add to it on every request, or clients could write it themselves.
   // TrustedProxies: ['127.0.0.0/8', '::1/128'],
+  // ClientAddressHeader: 'X-Forwarded-For',
 
   // --- Silence (live) ------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 /** What children ask of the node, put together: who answers which message of which child. */
 import type { Config } from '../platform/config/config-schema.js';
 import { effectiveMaxLinks } from '../platform/limits/descriptors.js';
+import { visitorShare } from '../platform/limits/visitor-share.js';
 import type { Log } from '../platform/log/log.js';
 import type { Clock } from '../shared/base/clock.js';
 import type { ToMaster } from '../shared/protocol/ipc.js';
@@ -145,5 +146,5 @@ function diedOf({ exitCode, signal }: ChildEnd): boolean {
 
 function permitLimits(config: Config, descriptors: number | null): PermitLimits {
   const links = effectiveMaxLinks(config, descriptors);
-  return { links, visitors: Math.min(links, config.system.VisitorMax ?? links) };
+  return { links, visitors: visitorShare(config, descriptors).max };
 }

@@ -4,9 +4,9 @@
  */
 import {
   addressBudgetKey,
-  clientAddress,
   isLoopback,
   latestAddressList,
+  latestClientAddress,
 } from '../platform/auth/client-address.js';
 import { createVerifier, verifierConcurrency } from '../platform/auth/create-verifier.js';
 import { foreignCaller } from '../platform/auth/foreign-caller.js';
@@ -17,6 +17,7 @@ import type { SystemConfig } from '../platform/config/config-schema.js';
 import { packageVersion } from '../platform/config/package-version.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { descriptorLimit, type WorkerRoom, workerRoom } from '../platform/limits/descriptors.js';
+import { visitorShare } from '../platform/limits/visitor-share.js';
 import type { Log } from '../platform/log/log.js';
 import { seldomLog } from '../platform/log/seldom-log.js';
 import { openLoopDelay } from '../platform/metrics/loop-delay.js';
@@ -55,6 +56,7 @@ import { MemoryWatch } from './memory-watch.js';
 import { nodeTroubles } from './node-troubles.js';
 import { createAnswers } from './sessions/answer-questions.js';
 import { LoginDesk } from './sessions/login-desk.js';
+import { LoginTries } from './sessions/login-tries.js';
 import { SessionRegistry } from './sessions/session-registry.js';
 import { UserFollows } from './sessions/user-follows.js';
 import { VisitorPlaces } from './sessions/visitor-places.js';
@@ -141,10 +143,13 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
 
   const links = new PermitPool(masterPermits(peer, 'links'), log);
   const visitorPermits = new PermitPool(masterPermits(peer, 'visitors'), log);
-  const visitors = new VisitorPlaces(visitorPermits, () => system().VisitorMax !== null);
-  const budget = new AddressBudget(clock);
+  const budget = new AddressBudget();
   const budgetKey = (address: string): string | null =>
     isLoopback(address) ? null : addressBudgetKey(address);
+  const visitors = new VisitorPlaces(visitorPermits, {
+    budgetKey,
+    perAddress: () => visitorShare(current(), descriptors).perAddress,
+  });
   const verifier = createVerifier({
     config,
     concurrency: () => verifierConcurrency(config.gzcp.concurrency, system().WorkerNum),
@@ -157,7 +162,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     verifier,
     sessions,
     follows,
-    budget,
+    tries: new LoginTries(clock, () => system().LoginTriesPerAddress),
     visitors,
     system,
     clock,
@@ -183,7 +188,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     handshakes,
     budget,
     budgetKey,
-    clientAddress: (req) => clientAddress(req, trusted()),
+    clientAddress: latestClientAddress(system),
     origins: new Set(config.api.origins.map((origin) => origin.toLowerCase())),
     foreign: foreignCaller(config),
     linksMax: () => room().links,
@@ -236,6 +241,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     onRefused: (reason) => metrics.linkRefused(reason),
     onRequest: (req, res) => api.handle(req, res),
     onContinue: (req, res) => api.handleContinue(req, res),
+    onHeadFault: (req, res, fault) => api.refuse(req, res, fault),
     onUpgrade: (req, socket, head) => gateway.onUpgrade(req, socket, head),
   });
   const door: DoorLink = new DoorLink({

@@ -42,7 +42,10 @@ async function storm(port: number): Promise<RawSocket[]> {
 
 describe.each([200, 256, 1024])('with %i open files', (openFiles) => {
   test(`${CLIENTS} clients, ${ROUNDS} times: some are served, health answers meanwhile, and all is well a second later`, async () => {
-    const running = await Daemon.start({ openFiles, env: { SPUSH_WORKER_NUM: '2' } });
+    const running = await Daemon.start({
+      openFiles,
+      env: { SPUSH_WORKER_NUM: '2', SPUSH_VISITOR_MAX: '10000' },
+    });
     daemon = running;
     const pids = running.tree().sort();
     const status = JSON.parse((await running.run('server', 'status', '--json')).stdout);

@@ -52,6 +52,7 @@ beforeAll(async () => {
       SPUSH_WORKER_NUM: '2',
       SPUSH_TASK_WORKER_NUM: '1',
       SPUSH_MAX_LINK_NUMBER: String(CONNECTIONS + FREE),
+      SPUSH_VISITOR_MAX: String(CONNECTIONS + FREE),
       SPUSH_RESEND_SECONDS: '1',
       SPUSH_TEST_FAIL_WORKER: orders,
       NODE_OPTIONS: `--import=${path.resolve(import.meta.dirname, '../support/fail-worker.mjs')}`,

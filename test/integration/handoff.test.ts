@@ -136,6 +136,7 @@ describe(`${CONNECTIONS} connections and ${RELOADS} reloads (seed ${SEED})`, () 
         SPUSH_WORKER_NUM: '2',
         SPUSH_TASK_WORKER_NUM: '1',
         SPUSH_MAX_LINK_NUMBER: String(CONNECTIONS + FREE),
+        SPUSH_VISITOR_MAX: String(CONNECTIONS + FREE),
       },
     });
   });
@@ -297,6 +298,7 @@ describe('every replacement of a Worker keeps its connections', () => {
         SPUSH_WORKER_NUM: '2',
         SPUSH_TASK_WORKER_NUM: '1',
         SPUSH_MAX_LINK_NUMBER: String(SMALL + FREE),
+        SPUSH_VISITOR_MAX: String(SMALL + FREE),
       },
     });
     load = await HandoffLoad.open(daemon.port, planSockets(SMALL, SEED));

@@ -3,9 +3,11 @@
  * is cut, direct and through the nginx of deploy/. For the long form:
  * SPUSH_TEST_KEPT_CALLS=100000 SPUSH_TEST_KEPT_READERS=1000 SPUSH_TEST_KEPT_RELOADS=20
  */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Callers } from '../support/callers.js';
+import { signCall } from '../../src/platform/auth/signature.js';
+import { CALLERS_PATH, Callers } from '../support/callers.js';
 import { Daemon } from '../support/daemon.js';
 import { Nginx } from '../support/nginx.js';
 import { outsideProgram } from '../support/outside-program.js';
@@ -22,13 +24,23 @@ const seed = Number(process.env['SPUSH_TEST_SEED'] ?? Date.now() % 1_000_000);
 const random = seededRandom(seed);
 console.log(`seed ${seed}: ${CALLS} calls, ${READERS} readers, ${RELOADS} reloads`);
 
+/** Who calls through a proxy needs a proof in every environment. */
+const KEYS = { site: 'a secret of the test' };
+
+function signature(body: string): Record<string, string> {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const call = { method: 'POST', path: CALLERS_PATH, body, timestamp, nonce: randomUUID() };
+  return signCall({ id: 'site', secret: KEYS.site }, call);
+}
+
 let daemon: Daemon;
 let nginx: Nginx | null = null;
 let callers: Callers[];
 let readers: WsClient[];
 
 beforeAll(async () => {
-  daemon = await Daemon.start({ env: { SPUSH_WORKER_NUM: '2', SPUSH_STOP_SECONDS: '10' } });
+  const env = { SPUSH_WORKER_NUM: '2', SPUSH_STOP_SECONDS: '10', SPUSH_API_KEYS: JSON.stringify(KEYS) };
+  daemon = await Daemon.start({ env });
   if (nginxProgram !== null) nginx = await Nginx.start(nginxProgram, daemon.port);
 });
 beforeEach(() => {
@@ -48,8 +60,8 @@ afterAll(async () => {
 function startCallers(): void {
   const ports = [daemon.port, ...(nginx ? [nginx.port] : [])];
   for (const port of ports) {
-    callers.push(new Callers({ port, callers: 8, pauseMs: 0, random }));
-    callers.push(new Callers({ port, callers: 24, pauseMs: 1500, random }));
+    callers.push(new Callers({ port, callers: 8, pauseMs: 0, random, headers: signature }));
+    callers.push(new Callers({ port, callers: 24, pauseMs: 1500, random, headers: signature }));
   }
 }
 

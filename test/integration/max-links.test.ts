@@ -6,7 +6,9 @@ import { RefusedError, WsClient } from '../support/ws-client.js';
 let daemon: Daemon;
 
 beforeAll(async () => {
-  daemon = await Daemon.start({ env: { SPUSH_WORKER_NUM: '3', SPUSH_MAX_LINK_NUMBER: '100' } });
+  daemon = await Daemon.start({
+    env: { SPUSH_WORKER_NUM: '3', SPUSH_MAX_LINK_NUMBER: '100', SPUSH_VISITOR_MAX: '100' },
+  });
 });
 
 afterAll(() => daemon.dispose());
@@ -81,7 +83,7 @@ test('VisitorMax that is set while running counts who is there already, and who 
   const next = await arrive(10);
   expect(next.open.length).toBe(3);
 
-  await daemon.run('config', 'set', 'VisitorMax', 'null');
+  await daemon.run('config', 'set', 'VisitorMax', '100');
   const last = await arrive(10);
   expect(last.open.length).toBe(10);
   await Promise.all([...open, ...more.open, ...next.open, ...last.open].map((client) => client.close()));

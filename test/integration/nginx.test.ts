@@ -1,8 +1,10 @@
 /** The sample of deploy/ in a real nginx, in front of a real spush. */
+import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signCall } from '../../src/platform/auth/signature.js';
 import { Daemon } from '../support/daemon.js';
 import { Nginx } from '../support/nginx.js';
 import { outsideProgram } from '../support/outside-program.js';
@@ -15,6 +17,8 @@ const outside = Object.values(networkInterfaces())
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
 const LINKS_PER_ADDRESS = 2;
+const KEYS = { nginx: 'a secret of the test' };
+const BODY = JSON.stringify({ uid: 1, title: 'hello' });
 const FORGED = {
   'x-real-ip': '203.0.113.9',
   'x-forwarded-for': '203.0.113.9, 127.0.0.1',
@@ -24,6 +28,12 @@ const FORGED = {
 interface Answer {
   readonly status: number;
   readonly text: string;
+}
+
+function sign(path: string, body: string): Record<string, string> {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const key = { id: 'nginx', secret: KEYS.nginx };
+  return signCall(key, { method: 'POST', path, body, timestamp, nonce: randomUUID() });
 }
 
 describe.skipIf(nginxProgram === null)('behind nginx', () => {
@@ -38,7 +48,8 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
         // The proxy alone; clients come from other addresses of this machine, which must not be believed.
         SPUSH_TRUSTED_PROXIES: '["127.0.0.1"]',
         SPUSH_LINKS_PER_ADDRESS: String(LINKS_PER_ADDRESS),
-        SPUSH_API_ALLOW: '["203.0.113.0/24","127.0.0.1"]',
+        SPUSH_API_ALLOW: JSON.stringify(['203.0.113.0/24', '127.0.0.1', outside ?? '192.0.2.1']),
+        SPUSH_API_KEYS: JSON.stringify(KEYS),
       },
     });
     nginx = await Nginx.start(nginxProgram ?? '', daemon.port);
@@ -55,9 +66,9 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
   ) {
     const { from = '127.0.0.1', method = 'GET', headers = {} } = options;
     return new Promise<Answer>((resolve, reject) => {
-      const body = method === 'POST' ? JSON.stringify({ uid: 1, title: 'hello' }) : '';
+      const body = method === 'POST' ? BODY : '';
       const call = request({
-        host: '127.0.0.1',
+        host: from,
         port: nginx.port,
         localAddress: from,
         path,
@@ -96,17 +107,24 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
     expect(nginx.accessLog()).toContainEqual(expect.stringMatching(/^127\.0\.0\.1 .* GET \/ 101 /));
   });
 
-  test('calls of the site pass, and are not mistaken for upgrades', async () => {
-    const answer = await call('/api/comment/message', { method: 'POST' });
-    expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('"accepted":1') });
-    expect((await call('/healthz')).status).toBe(200);
-  });
+  test.skipIf(outside === undefined)(
+    'calls of the site pass, and are not mistaken for upgrades',
+    async () => {
+      const path = '/api/comment/message';
+      const key = { id: 'nginx', secret: KEYS.nginx };
+      const timestamp = Math.floor(Date.now() / 1000);
+      const headers = signCall(key, { method: 'POST', path, body: BODY, timestamp, nonce: randomUUID() });
+      const answer = await call(path, { method: 'POST', from: outside ?? '', headers });
+      expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('"accepted":1') });
+      expect((await call('/healthz')).status).toBe(200);
+    },
+  );
 
   test('spush sees the address of the client, whatever the client says it is', async () => {
-    for (const headers of [{}, FORGED]) {
+    for (const headers of [{}, FORGED, { ...FORGED, 'x-forwarded-for': '127.0.0.1' }]) {
       const answer = await call('/api/comment/message', { method: 'POST', from: '127.0.0.2', headers });
       expect(answer.status).toBe(403);
-      expect(answer.text).toContain('address 127.0.0.2 is not in allow');
+      expect(answer.text).toContain('address via-proxy:127.0.0.2 is not in allow');
     }
   });
 
@@ -135,8 +153,84 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
     '/admin',
     '/admin/x',
   ])('%s is closed', async (path) => {
-    const answer = await call(path, { headers: { 'x-real-ip': '127.0.0.1' } });
+    const answer = await call(path, { headers: { 'x-forwarded-for': '127.0.0.1' } });
     expect(answer.status).toBe(403);
     expect(answer.text).not.toContain('spush_');
+  });
+});
+
+/** As the framework's documentation has it: every request asks for an upgrade. */
+const UPGRADES_ALL = `
+upstream spush { ip_hash; server 127.0.0.1:9501; keepalive 8; }
+server {
+    listen 80;
+    access_log /var/log/nginx/spush.access.log;
+    client_max_body_size 3m;
+    location / {
+        proxy_pass http://spush;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade websocket;
+        proxy_set_header Connection "upgrade";
+        proxy_set_header Host $host;
+        proxy_set_header X-Real-IP $remote_addr;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_read_timeout 60s;
+    }
+}
+`;
+
+describe.skipIf(nginxProgram === null)('behind an nginx that asks for an upgrade on every request', () => {
+  let daemon: Daemon;
+  let nginx: Nginx;
+  beforeAll(async () => {
+    daemon = await Daemon.start({
+      env: { SPUSH_WORKER_NUM: '2', SPUSH_API_KEYS: JSON.stringify(KEYS) },
+    });
+    nginx = await Nginx.start(nginxProgram ?? '', daemon.port, UPGRADES_ALL);
+  });
+  afterAll(async () => {
+    await nginx?.stop();
+    await daemon?.dispose();
+  });
+
+  test('calls of the site, small and large, one after the other and together', async () => {
+    const path = '/api/comment/message';
+    const push = async (content: string): Promise<number> => {
+      const messages = Array.from({ length: 100 }, (_, n) => ({ uid: 1 + n, title: 'hello', content }));
+      const body = JSON.stringify({ messages });
+      const answer = await fetch(`http://127.0.0.1:${nginx.port}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...sign(path, body) },
+        body,
+      });
+      const { data } = (await answer.json()) as { data: { accepted: number } };
+      return answer.status * 1000 + data.accepted;
+    };
+    for (const length of [1, 100, 8000]) expect(await push('x'.repeat(length))).toBe(200_100);
+    const together = await Promise.all(Array.from({ length: 20 }, () => push('hello')));
+    expect(together).toEqual(Array(20).fill(200_100));
+    expect((await fetch(`http://127.0.0.1:${nginx.port}/healthz`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${nginx.port}/nowhere`)).status).toBe(404);
+  });
+
+  test('WebSockets, and calls through a reload', async () => {
+    const client = await WsClient.login(`ws://127.0.0.1:${nginx.port}/`, 176906);
+    const statuses: number[] = [];
+    let reloaded = false;
+    const reload = daemon.run('server', 'reload').finally(() => {
+      reloaded = true;
+    });
+    while (!reloaded) statuses.push((await fetch(`http://127.0.0.1:${nginx.port}/healthz`)).status);
+    expect((await reload).exitCode).toBe(0);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect((await client.ask('ping')).code).toBe(200);
+    await client.close();
+  });
+
+  test('nobody is taken for this machine', async () => {
+    for (const told of ['127.0.0.1', '203.0.113.9']) {
+      const headers = { 'x-forwarded-for': told, 'x-real-ip': told };
+      expect((await fetch(`http://127.0.0.1:${nginx.port}/metrics`, { headers })).status).toBe(403);
+    }
   });
 });

@@ -2,6 +2,9 @@
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What they call. */
+export const CALLERS_PATH = '/api/comment/message';
+
 export interface CallersOptions {
   readonly port: number;
   readonly callers: number;
@@ -61,7 +64,7 @@ export class Callers {
         port: this.#options.port,
         host: '127.0.0.1',
         agent: this.#agent,
-        path: '/api/comment/message',
+        path: CALLERS_PATH,
         method: 'POST',
         headers: {
           'content-type': 'application/json',

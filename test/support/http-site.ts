@@ -16,7 +16,11 @@ export class HttpSite {
   readonly refused: string[] = [];
   /** Answers the oldest call that waits; calls arrive here. */
   readonly calls: http.ServerResponse[] = [];
+  /** What the calls asked for. */
+  readonly requests: { method: string; url: string; host: string | undefined; body: string }[] = [];
   readonly upgraded: Duplex[] = [];
+  /** What came behind each handshake, before its answer. */
+  readonly heads: string[] = [];
   readonly givenBack: Socket[] = [];
   limits = { max: 100, perAddress: 100 };
   addressKey: (address: string) => string | null = () => null;
@@ -41,11 +45,21 @@ export class HttpSite {
       log: this.log,
       giveBack: (socket) => this.giveBack(socket),
       onRequest: (req, res) => {
-        req.resume();
+        const arrived = { method: req.method ?? '', url: req.url ?? '', host: req.headers.host, body: '' };
+        this.requests.push(arrived);
+        req.on('data', (part: Buffer) => {
+          arrived.body += part.toString();
+        });
         this.calls.push(res);
       },
       onContinue() {},
-      onUpgrade: async (_req, socket) => void this.upgraded.push(socket),
+      onHeadFault: (_req, res, { status, msg }) => {
+        res.writeHead(status, { Connection: 'close' }).end(msg);
+      },
+      onUpgrade: async (_req, socket, head) => {
+        this.upgraded.push(socket);
+        this.heads.push(head.toString());
+      },
     });
   }
 

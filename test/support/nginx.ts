@@ -1,5 +1,5 @@
 /**
- * nginx in front of a daemon, with deploy/nginx.conf: only ports and paths are replaced, and what stands around it on a
+ * nginx in front of a daemon, with deploy/nginx.conf or another sample: only ports and paths are replaced, and what stands around it on a
  * real machine is put around it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -24,10 +24,15 @@ export class Nginx {
     this.#folder = folder;
   }
 
-  static async start(program: string, daemonPort: number): Promise<Nginx> {
+  /** @param sample the sites, with the addresses of deploy/nginx.conf */
+  static async start(
+    program: string,
+    daemonPort: number,
+    sample: string = repositoryFile('deploy/nginx.conf'),
+  ): Promise<Nginx> {
     const port = await freePort();
     const folder = mkdtempSync(path.join(tmpdir(), 'spush-'));
-    const sites = replaceAll(repositoryFile('deploy/nginx.conf'), [
+    const sites = replaceAll(sample, [
       ['listen 80;', `listen 0.0.0.0:${port};`],
       ['server 127.0.0.1:9501;', `server 127.0.0.1:${daemonPort};`],
       ['/var/log/nginx/', `${folder}/`],
@@ -90,7 +95,7 @@ ${process.getuid?.() === 0 ? 'user root;\n' : ''}`;
 
 function replaceAll(text: string, pairs: readonly (readonly [string, string])[]): string {
   return pairs.reduce((result, [from, to]) => {
-    if (!result.includes(from)) throw new Error(`deploy/nginx.conf has no "${from}"`);
+    if (!result.includes(from)) throw new Error(`the sites have no "${from}"`);
     return result.replaceAll(from, to);
   }, text);
 }

@@ -1,9 +1,14 @@
 /**
  * Who is at the other end: the peer of the socket, or, when that peer is a trusted proxy, the client it tells of.
  *
- * A header is believed only from a trusted proxy. `X-Real-IP` comes first, because a proxy overwrites it; then
- * `X-Forwarded-For` from the right, where the nearest proxy writes, up to the first address that is no proxy of ours.
- * What is no address is ignored: who can send garbage could send any address just as well, so nothing is lost by it.
+ * One header is believed, ClientAddressHeader, and only from a trusted proxy; the others may be the client's own. It is a
+ * list (repeated lines are one list) and read from the right, where the nearest proxy writes, up to the first address that is
+ * no proxy of ours.
+ *
+ * The rights of this machine (loopback) are had only by who is connected from it directly. A request that carries any header
+ * of a proxy has come through one: when it is from this machine all the same, its address is written so that no list and no
+ * budget takes it for loopback. When the proxy does not say whose request it is, or not in addresses, the address is unknown;
+ * the proxy's own would give its rights to all its clients.
  */
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 
@@ -21,27 +26,65 @@ export interface AddressList {
 /** A socket that is gone, or that never had an address (a Unix socket). It is in no list and is not loopback. */
 export const ADDRESS_UNKNOWN = 'unknown';
 
-/** Steps of X-Forwarded-For that are looked at; a longer chain is somebody playing. */
+/** Addresses in the header that are looked at; a longer chain is somebody playing. */
 const FORWARDED_HOPS_MAX = 32;
 
-export function clientAddress(req: AddressedRequest, trustedProxies: AddressList): string {
-  const peer = normalAddress(req.socket.remoteAddress ?? '') ?? ADDRESS_UNKNOWN;
-  if (!trustedProxies.has(peer)) return peer;
-  const real = normalAddress(single(req.headers['x-real-ip']));
-  if (real !== null && !trustedProxies.has(real)) return real;
-  return forwardedAddress(single(req.headers['x-forwarded-for']), trustedProxies) ?? real ?? peer;
+/** What proxies add to a request. Their names only: whatever the value, somebody stood between. */
+const PROXY_HEADERS = [
+  'x-forwarded-for',
+  'x-real-ip',
+  'forwarded',
+  'via',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+];
+
+export interface ProxyTrust {
+  readonly proxies: AddressList;
+  /** In lower case. */
+  readonly header: string;
 }
 
-/** From the right: the first address that is no trusted proxy, else the furthest proxy; null when there is none. */
-function forwardedAddress(header: string, trustedProxies: AddressList): string | null {
-  let furthest: string | null = null;
-  for (const hop of header.split(',').slice(-FORWARDED_HOPS_MAX).reverse()) {
+export function clientAddress(req: AddressedRequest, { proxies, header }: ProxyTrust): string {
+  const peer = normalAddress(req.socket.remoteAddress ?? '') ?? ADDRESS_UNKNOWN;
+  const has = (name: string): boolean => Object.hasOwn(req.headers, name);
+  if (!has(header) && !PROXY_HEADERS.some(has)) return peer;
+  const told = has(header) ? single(req.headers[header]) : '';
+  return throughProxy(proxies.has(peer) ? forwardedAddress(told, proxies) : peer);
+}
+
+/** From the right: the first address that is no trusted proxy, else the furthest proxy. */
+function forwardedAddress(header: string, proxies: AddressList): string {
+  // One more than is allowed shows that there are more.
+  const hops = header.split(',', FORWARDED_HOPS_MAX + 1);
+  if (hops.length > FORWARDED_HOPS_MAX) return ADDRESS_UNKNOWN;
+  let furthest = ADDRESS_UNKNOWN;
+  for (const hop of hops.reverse()) {
     const address = normalAddress(withoutPort(hop.trim()));
-    if (address === null) return furthest;
+    if (address === null) return ADDRESS_UNKNOWN;
     furthest = address;
-    if (!trustedProxies.has(address)) return address;
+    if (!proxies.has(address)) return address;
   }
   return furthest;
+}
+
+/** No address any more when it is this machine's: it is in no list, not loopback, and has a budget of its own. */
+function throughProxy(address: string): string {
+  return isLoopback(address) ? `via-proxy:${address}` : address;
+}
+
+/** The client's address by the configuration of now. */
+export function latestClientAddress(
+  system: () => { readonly TrustedProxies: readonly string[]; readonly ClientAddressHeader: string },
+): (req: AddressedRequest) => string {
+  const proxies = latestAddressList(() => system().TrustedProxies);
+  return (req) =>
+    clientAddress(req, { proxies: proxies(), header: system().ClientAddressHeader.toLowerCase() });
 }
 
 /** Single addresses and networks (`10.0.0.0/8`), IPv4-mapped IPv6 included. Throws on what is neither. */

@@ -34,6 +34,9 @@ const seconds = z.number().positive().max(86_400);
 const bytes = z.int().min(1);
 const deliver = z.enum(['now', 'cron']);
 
+/** `Forwarded` (RFC 7239) is no list of addresses. */
+const HEADER_NAME = /^(?!forwarded$)[a-z0-9][a-z0-9-]{0,63}$/i;
+
 function isTimeZone(name: string): boolean {
   try {
     return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
@@ -83,7 +86,15 @@ export const systemSchema = z.strictObject({
   VisitorMax: count
     .nullable()
     .default(null)
-    .meta(live('Connections that have not logged in, of the whole node; null: as MaxLinkNumber.')),
+    .meta(live('Connections that have not logged in, of the whole node; null: half of MaxLinkNumber.')),
+  VisitorsPerAddress: count
+    .nullable()
+    .default(null)
+    .meta(
+      live(
+        'Of these, from one client address (IPv6: /64) in each Worker; null: a tenth of them over all Workers, 16 at least; loopback is free.',
+      ),
+    ),
   LinksPerAddress: count
     .default(1000)
     .meta(live('Connections of one client address (IPv6: /64) in each Worker; loopback is free.')),
@@ -181,7 +192,19 @@ export const systemSchema = z.strictObject({
   TrustedProxies: z
     .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))
     .default(['127.0.0.0/8', '::1/128'])
-    .meta(live('Addresses whose X-Real-IP or X-Forwarded-For is believed.')),
+    .meta(live('Addresses of proxies, whose ClientAddressHeader is believed.')),
+  ClientAddressHeader: z
+    .string()
+    .regex(HEADER_NAME)
+    .meta({
+      description: 'the name of a header that is a list of addresses, e.g. X-Forwarded-For or X-Real-IP',
+    })
+    .default('X-Forwarded-For')
+    .meta(
+      live(
+        'The header in which the nearest of TrustedProxies says whose request it is; no other one is believed.',
+      ),
+    ),
   TlsCert: z
     .string()
     .nullable()

@@ -4,12 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { createCallVerifier, type NonceGuard } from '../../platform/auth/call-verifier.js';
-import {
-  addressList,
-  clientAddress,
-  isLoopback,
-  latestAddressList,
-} from '../../platform/auth/client-address.js';
+import { addressList, isLoopback, latestClientAddress } from '../../platform/auth/client-address.js';
 import { foreignCaller } from '../../platform/auth/foreign-caller.js';
 import { isSigned } from '../../platform/auth/signature.js';
 import type { Config } from '../../platform/config/config-schema.js';
@@ -53,10 +48,9 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
   const foreign = foreignCaller(config());
   const callers = api.allow.length === 0 ? null : addressList(api.allow);
   const operators = addressList(api.opsAllow);
-  const trusted = latestAddressList(() => config().system.TrustedProxies);
 
   return {
-    clientAddress: (req) => clientAddress(req, trusted()),
+    clientAddress: latestClientAddress(() => config().system),
 
     assertAddress(rule, address) {
       if (rule === 'signed' && callers !== null && !callers.has(address)) {

@@ -40,6 +40,12 @@ export function fault(error: SpushError, headers: Readonly<Record<string, string
   };
 }
 
+/** The caller's connection ends with it. */
+export function lastAnswer({ status, msg }: { readonly status: number; readonly msg: string }): Answer {
+  const text = strictJson({ code: status, msg, data: {} });
+  return { status, contentType: JSON_TYPE, text, headers: { Connection: 'close' } };
+}
+
 export function notReady(reasons: readonly NotReady[]): Answer {
   const msg = `not ready: ${reasons.map(({ check, reason }) => `${check}: ${reason}`).join('; ')}`;
   return {

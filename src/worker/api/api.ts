@@ -23,7 +23,8 @@ import { forStrangers, isSpushError, SpushError } from '../../shared/base/errors
 import { shown } from '../../shared/protocol/api-values.js';
 import type { Acceptance } from '../delivery/acceptance.js';
 import { createAccess } from './access.js';
-import { type Answer, fault, send } from './answer.js';
+import { assertAnnouncedFits } from './announced-body.js';
+import { type Answer, fault, lastAnswer, send } from './answer.js';
 import { CallerGone, readBody } from './body.js';
 import { BodyBudget } from './body-budget.js';
 import { openApiDocument } from './openapi.js';
@@ -55,6 +56,8 @@ export interface Api {
   handle(req: IncomingMessage, res: ServerResponse): void;
   /** For the server's `checkContinue`: a caller that will be refused need not send its body. */
   handleContinue(req: IncomingMessage, res: ServerResponse): void;
+  /** The head of the call is at fault, whatever it asks for; the connection ends with the answer. Never throws. */
+  refuse(req: IncomingMessage, res: ServerResponse, fault: { status: number; msg: string }): void;
 }
 
 /** Path label of calls that no route knows. */
@@ -88,6 +91,7 @@ export function createApi(deps: ApiDeps): Api {
     try {
       const body = await access.prove(req, address, {
         async readRaw() {
+          if (waiting.has(req)) assertAnnouncedFits(req);
           if (waiting.delete(req)) res.writeContinue();
           return await readBody(req, lease);
         },
@@ -175,6 +179,7 @@ export function createApi(deps: ApiDeps): Api {
       waiting.add(req);
       handle(req, res);
     },
+    refuse: (req, res, head) => void serve(req, res, UNKNOWN_PATH, () => lastAnswer(head)),
   };
 }
 

@@ -29,6 +29,7 @@ import type { CommandDeps } from './commands/command-context.js';
 import type { HandshakeMeter } from './handshake-meter.js';
 import { MessageLoop, type MessageLoopState } from './message-loop.js';
 import { type Refusal, refuseUpgrade } from './refuse-upgrade.js';
+import { headFault } from './request-head.js';
 import { textFrame } from './text-frame.js';
 import { WsConnection } from './ws-connection.js';
 
@@ -39,6 +40,14 @@ const PONGS_MAX = 16;
 /** What a client gets to answer our close frame. */
 const CLOSE_MS = 5000;
 const KEEP_ALIVE_MS = 60_000;
+
+/** RFC 6455. */
+const VERSION = '13';
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+const NO_VISITOR_PLACE = {
+  'visitors-address': { status: 429, msg: 'too many connections from this address have not logged in' },
+  visitors: { status: 503, msg: 'no place for another connection that has not logged in' },
+} as const;
 
 /** A connection with all that serves it. */
 export interface Attached {
@@ -225,21 +234,18 @@ export class Gateway {
       refuse('full', { status: 503, msg: 'MaxLinkNumber is reached', retryAfter: this.#retryAfter() });
       return false;
     }
-    const place = await visitors.reserve();
+    const place = await visitors.reserve(address);
+    if (!place.granted) {
+      links.release();
+      returnKey();
+      refuse(place.reason, { ...NO_VISITOR_PLACE[place.reason], retryAfter: this.#retryAfter() });
+      return false;
+    }
     const giveBack = (): void => {
       place.drop();
       links.release();
       returnKey();
     };
-    if (!place.granted) {
-      giveBack();
-      refuse('visitors', {
-        status: 503,
-        msg: 'no place for another visitor',
-        retryAfter: this.#retryAfter(),
-      });
-      return false;
-    }
     if (socket.destroyed || this.#closing) {
       giveBack();
       refuse('stopping', {
@@ -250,6 +256,8 @@ export class Gateway {
       return false;
     }
     let opened = false;
+    // ws takes no list of offers; this is the one of them that was chosen.
+    req.headers.upgrade = 'websocket';
     // ws calls back in this turn, or refuses the handshake and closes the socket.
     this.#server.handleUpgrade(req, socket, head, (ws) => {
       opened = true;
@@ -311,15 +319,13 @@ export class Gateway {
   }
 
   #fault(req: IncomingMessage): { reason: string; refusal: Refusal } | null {
+    const fault = headFault(req);
+    if (fault) return { reason: fault.reason, refusal: fault };
     if (this.#closing) {
       return {
         reason: 'stopping',
         refusal: { status: 503, msg: this.#closing.reason, retryAfter: this.#retryAfter() },
       };
-    }
-    if (req.headers.upgrade?.toLowerCase() !== 'websocket') {
-      const msg = 'only websocket can be upgraded to: send an HTTP call without an Upgrade header';
-      return { reason: 'upgrade', refusal: { status: 400, msg } };
     }
     const path = (req.url ?? '').split('?', 1)[0];
     if (path !== '/' && path !== '/ws') {
@@ -327,6 +333,19 @@ export class Gateway {
     }
     const foreign = this.#deps.foreign(req.headers);
     if (foreign !== null) return { reason: 'origin', refusal: { status: 403, msg: foreign } };
+    if (req.headers['sec-websocket-version'] !== VERSION) {
+      const msg = `only version ${VERSION} of WebSocket is spoken here`;
+      const headers = {
+        'Sec-WebSocket-Version': VERSION,
+        Upgrade: 'websocket',
+        Connection: 'Upgrade, close',
+      };
+      return { reason: 'version', refusal: { status: 426, msg, headers } };
+    }
+    if (!KEY.test(req.headers['sec-websocket-key'] ?? '')) {
+      const msg = 'Sec-WebSocket-Key must be the base64 of 16 bytes';
+      return { reason: 'handshake', refusal: { status: 400, msg } };
+    }
     const { origin } = req.headers;
     if (
       this.#deps.origins.size > 0 &&

@@ -138,13 +138,21 @@ export class HttpConnections {
     return true;
   }
 
-  /** It is on its way to become a WebSocket, and counts here until `forget`; it is neither closed nor given away. */
-  upgrading(socket: Socket): void {
+  /**
+   * It is on its way to become a WebSocket, and counts here until `forget`; it is neither closed nor given away. False when
+   * calls that came before on it have no answer yet, which would be written between its frames; then it is closed.
+   */
+  upgrading(socket: Socket): boolean {
     const connection = this.#of(socket);
-    if (!connection) return;
+    if (!connection || connection.socket.destroyed) return false;
+    if (connection.calls.size > 0) {
+      this.#refuse(socket, 'pipelined');
+      return false;
+    }
     this.#silent.delete(connection);
     this.#kept.delete(connection);
     connection.away = true;
+    return true;
   }
 
   /** It is a WebSocket now, or was refused. */

@@ -12,9 +12,9 @@ import type { SystemConfig } from '../../platform/config/config-schema.js';
 import type { Log } from '../../platform/log/log.js';
 import { errorText } from '../../shared/base/errors.js';
 import { HttpConnections, type HttpConnectionsDeps } from './http-connections.js';
+import { EXPECTATION_FAULT, type HeadFault, headFault, toOriginForm } from './request-head.js';
+import { OfferingMessage, readOnAfterOffers } from './upgrade-offers.js';
 
-/** Header lines of a request; what comes after them is not read. */
-const HEADERS_MAX = 64;
 /** A whole request, body included: 2 MiB from a slow main site still fit. */
 const REQUEST_MS = 60_000;
 /** Longer than nginx keeps an idle upstream connection (60 s), so that nginx is always the one to close it. */
@@ -26,7 +26,9 @@ export interface HttpServerHandlers {
   onRequest(req: http.IncomingMessage, res: http.ServerResponse): void;
   /** The caller waits for `100 Continue` before it sends its body. */
   onContinue(req: http.IncomingMessage, res: http.ServerResponse): void;
-  /** Resolves when the connection is a WebSocket, or was refused. */
+  /** The head of the call is at fault: nothing but the answer is due, and the connection ends with it. */
+  onHeadFault(req: http.IncomingMessage, res: http.ServerResponse, fault: HeadFault): void;
+  /** The request is a WebSocket handshake. Resolves when the connection is a WebSocket, or was refused. */
   onUpgrade(req: http.IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
 }
 
@@ -56,30 +58,42 @@ export interface HttpServerDeps extends HttpServerHandlers, Omit<HttpConnections
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const { log } = deps;
   const system = deps.system();
-  const options: http.ServerOptions & { shouldUpgradeCallback: (req: http.IncomingMessage) => boolean } = {
+  const options = {
     maxHeaderSize: system.HeaderBytesMax,
     headersTimeout: system.HandshakeSeconds * 1000,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: CHECK_MS,
-    // Node 22.21, 24.9 and newer: a call that offers another protocol, such as h2c, is answered as the HTTP call it is.
-    shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
+    // Node's types know the class of the messages by its type only.
+    IncomingMessage: OfferingMessage as typeof http.IncomingMessage,
   };
   const tls = tlsFiles(system);
   const server = tls
     ? https.createServer({ ...options, ...tls, handshakeTimeout: options.headersTimeout })
     : http.createServer(options);
-  server.maxHeadersCount = HEADERS_MAX;
+  // All that fit into HeaderBytesMax are read; more lines than `headFault` allows are refused.
+  server.maxHeadersCount = 0;
   const connections = new HttpConnections({ ...deps, giveBack: tls ? null : deps.giveBack });
   const counted = (answer: HttpServerHandlers['onRequest']): HttpServerHandlers['onRequest'] => {
     return (req, res) => {
-      if (connections.begin(req, res)) answer(req, res);
+      if (!connections.begin(req, res)) return;
+      toOriginForm(req);
+      const fault = headFault(req);
+      if (fault) deps.onHeadFault(req, res, fault);
+      else answer(req, res);
     };
   };
   server.on('request', counted(deps.onRequest));
   server.on('checkContinue', counted(deps.onContinue));
+  server.on(
+    'checkExpectation',
+    counted((req, res) => deps.onHeadFault(req, res, EXPECTATION_FAULT)),
+  );
+  // Behind the server's own listener, which gives the connection its parser.
+  server.on(tls ? 'secureConnection' : 'connection', readOnAfterOffers);
   server.on('upgrade', (req, socket, head) => {
-    connections.upgrading(req.socket);
+    if (!connections.upgrading(req.socket)) return;
+    toOriginForm(req);
     void deps.onUpgrade(req, socket, head).finally(() => connections.forget(req.socket));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {

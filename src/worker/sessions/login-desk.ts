@@ -7,11 +7,11 @@ import type { UserVerifier } from '../../platform/auth/user-verifier.js';
 import type { SystemConfig } from '../../platform/config/config-schema.js';
 import { BoundedMap } from '../../shared/base/bounded-map.js';
 import { type Clock, type Moment, msBetween } from '../../shared/base/clock.js';
-import { isSpushError, SpushError } from '../../shared/base/errors.js';
+import { SpushError } from '../../shared/base/errors.js';
 import type { Login } from '../../shared/domain/session.js';
 import { CLOSE } from '../../shared/protocol/close-codes.js';
-import type { AddressBudget } from '../gateway/address-budget.js';
 import { type LiveSession, newReplayState } from './live-session.js';
+import type { LoginTries } from './login-tries.js';
 import type { SessionRegistry } from './session-registry.js';
 import type { UserFollows } from './user-follows.js';
 import type { VisitorPlaces } from './visitor-places.js';
@@ -37,7 +37,7 @@ export interface LoginDeskDeps {
   readonly verifier: UserVerifier;
   readonly sessions: SessionRegistry;
   readonly follows: UserFollows;
-  readonly budget: AddressBudget;
+  readonly tries: LoginTries;
   readonly visitors: VisitorPlaces;
   readonly system: () => SystemConfig;
   readonly clock: Clock;
@@ -135,17 +135,13 @@ export class LoginDesk {
   }
 
   async #verify(session: LiveSession, key: LoginRequest['key'], verifier: UserVerifier): Promise<number> {
-    const { budget, system } = this.#deps;
     const address = this.#deps.budgetKey(session.data.address);
-    if (address !== null && !budget.mayLogin(address, system().LoginTriesPerAddress)) {
-      throw new SpushError('TOO_MANY', 'too many refused logins from this address: try again in a minute');
-    }
-    try {
-      return await verifier.verify(key);
-    } catch (error) {
-      if (address !== null && isSpushError(error, 'LOGIN_REFUSED')) budget.loginRefused(address);
-      throw error;
-    }
+    if (address === null) return await verifier.verify(key);
+    return await this.#deps.tries.run(address, () => {
+      // It may have waited for others.
+      assertOpen(session);
+      return verifier.verify(key);
+    });
   }
 
   /** A user's oldest connection goes when there are too many. */

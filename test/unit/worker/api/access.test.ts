@@ -7,7 +7,7 @@ import { ApiHarness, type HarnessOptions } from './api-harness.js';
 const PATH = '/api/comment/message';
 const KEYS = { site: 'a secret', next: 'another' };
 const message = JSON.stringify({ uid: 1, title: 'x' });
-const ELSEWHERE = { 'x-real-ip': '203.0.113.9' };
+const ELSEWHERE = { 'x-forwarded-for': '203.0.113.9' };
 
 let api: ApiHarness;
 
@@ -245,7 +245,7 @@ describe('address lists', () => {
     await open({ env: 2, api: { allow: ['198.51.100.0/24'] } });
     expect((await post(message, signed(message))).status).toBe(403);
     expect(api.claimed.size).toBe(0);
-    const inside = { 'x-real-ip': '198.51.100.7' };
+    const inside = { 'x-forwarded-for': '198.51.100.7' };
     expect((await post(message, { ...inside, ...signed(message) })).status).toBe(200);
     expect((await post(message, inside)).status).toBe(401);
     expect((await api.call('/healthz')).status).toBe(200);
@@ -262,9 +262,29 @@ describe('address lists', () => {
     expect(answer.body.msg).toContain('203.0.113.9');
   });
 
-  test('of proxies follow the configuration of now', async () => {
-    await open();
-    api.config = { ...api.config, system: { ...api.config.system, TrustedProxies: [] } };
-    expect((await post(message, ELSEWHERE)).status).toBe(200);
+  test('of proxies, and the header they are believed in, follow the configuration of now', async () => {
+    await open({ system: { TrustedProxies: [] }, api: { allow: ['203.0.113.9'] } });
+    const set = (system: object): void => {
+      api.config = { ...api.config, system: { ...api.config.system, ...system } };
+    };
+    const call = () => post(message, { ...ELSEWHERE, ...signed(message) });
+    expect((await call()).body.msg).toContain('address via-proxy:127.0.0.1 is not in allow');
+    set({ TrustedProxies: ['127.0.0.1'] });
+    expect((await call()).status).toBe(200);
+    set({ ClientAddressHeader: 'X-Real-IP' });
+    expect((await call()).body.msg).toContain('address unknown is not in allow');
+  });
+
+  test('do not take a client of a proxy on this machine for this machine', async () => {
+    await open({ api: { allow: ['127.0.0.1'] } });
+    for (const headers of [
+      { 'x-forwarded-for': '127.0.0.1' },
+      { 'x-real-ip': '127.0.0.1' },
+      { via: '1.1 a' },
+    ]) {
+      expect((await api.call('/metrics', { headers })).status).toBe(403);
+      expect((await post(message, headers)).status).toBe(403);
+    }
+    expect((await post(message)).status).toBe(200);
   });
 });

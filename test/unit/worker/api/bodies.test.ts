@@ -270,6 +270,14 @@ describe('a caller that waits for 100 Continue', () => {
     expect(response.statusCode).toBe(200);
   });
 
+  test('is refused for a body that it announces too large, before it sends it', async () => {
+    const raw = await RawSocket.open(api.port);
+    raw.socket.write(`${HEAD}Expect: 100-continue\r\nContent-Length: 3000000\r\n\r\n`);
+    await answered(raw, 413);
+    await raw.until(() => raw.closed);
+    expect(raw.text).not.toContain('100 Continue');
+  });
+
   test('is refused without having sent anything', async () => {
     const raw = await RawSocket.open(api.port);
     raw.socket.write(`${HEAD}Expect: 100-continue\r\nContent-Length: 3000000\r\nX-Spush-Key: x\r\n\r\n`);

@@ -138,7 +138,7 @@ describe('/readyz', () => {
   });
 
   test('tells strangers which check fails, and nothing of where', async () => {
-    const stranger = { headers: { 'x-real-ip': '203.0.113.9' } };
+    const stranger = { headers: { 'x-forwarded-for': '203.0.113.9' } };
     fault = new SpushError('STORE_UNAVAILABLE', 'the store /srv/x.db of root@10.0.0.5');
     const answer = await api.call('/readyz', stranger);
     expect(answer.body).toEqual({

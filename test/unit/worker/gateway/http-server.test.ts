@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PIPELINED_MAX } from '../../../../src/worker/gateway/http-connections.js';
 import { isBetweenMessages } from '../../../../src/worker/gateway/http-parser.js';
+import { HEADER_LINES_MAX } from '../../../../src/worker/gateway/request-head.js';
 import { type Client, HttpSite, until } from '../../../support/http-site.js';
 
 /** As http-connections.ts has them. */
@@ -268,4 +269,17 @@ test('this Node tells whether a connection stands between two calls', async () =
   client.socket.write('P');
   await looks();
   expect(socket && isBetweenMessages(socket)).toBe(false);
+});
+
+test('more header lines than the limit are refused whole, none is left out', async () => {
+  const lines = (n: number): string => Array.from({ length: n }, (_, i) => `A${i}: 1\r\n`).join('');
+  const client = await site.client();
+  client.socket.write(`GET / HTTP/1.1\r\nHost: a\r\n${lines(HEADER_LINES_MAX - 1)}\r\n`);
+  await site.answer();
+  await until(() => client.text.includes('done'));
+  client.text = '';
+  client.socket.write(`GET / HTTP/1.1\r\nHost: a\r\n${lines(HEADER_LINES_MAX)}\r\n`);
+  await until(() => client.ended);
+  expect(client.text).toMatch(/^HTTP\/1.1 431 /);
+  expect(site.calls.length).toBe(0);
 });

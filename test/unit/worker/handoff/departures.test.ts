@@ -127,7 +127,7 @@ beforeEach(() => {
         places.inUse -= 1;
       },
     },
-    () => true,
+    { budgetKey: (address) => address, perAddress: () => 1 },
   );
   attached = new Map();
   log = recordedLog();
@@ -438,8 +438,7 @@ describe('a session that does not get there', () => {
 
   test('keeps its visitor’s place, once', async () => {
     const a = connect();
-    const place = await visitors.reserve();
-    place.hold(a.session);
+    expect(await visitors.take(a.session)).toBe(true);
     void departures.leave();
     await turns();
     departures.returned(idsOf(a));

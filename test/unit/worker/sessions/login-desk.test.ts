@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { LoginKey } from '../../../../src/platform/auth/user-verifier.js';
 import { systemSchema } from '../../../../src/platform/config/config-schema.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
-import { AddressBudget } from '../../../../src/worker/gateway/address-budget.js';
 import { newReplayState } from '../../../../src/worker/sessions/live-session.js';
 import { LoginDesk } from '../../../../src/worker/sessions/login-desk.js';
+import { LoginTries } from '../../../../src/worker/sessions/login-tries.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
 import { UserFollows } from '../../../../src/worker/sessions/user-follows.js';
 import { VisitorPlaces } from '../../../../src/worker/sessions/visitor-places.js';
@@ -49,7 +49,7 @@ beforeEach(() => {
         followed.delete(uid);
       },
     }),
-    budget: new AddressBudget(clock),
+    tries: new LoginTries(clock, () => 2),
     budgetKey: (address) => address,
     retryAfter: () => 7,
     visitors: new VisitorPlaces(
@@ -65,9 +65,9 @@ beforeEach(() => {
         arrived() {},
         departed() {},
       },
-      () => true,
+      { budgetKey: (address) => address, perAddress: () => 5 },
     ),
-    system: () => systemSchema.parse({ LinksPerUser: 3, LoginTriesPerAddress: 2 }),
+    system: () => systemSchema.parse({ LinksPerUser: 3 }),
   });
 });
 

@@ -1,0 +1,126 @@
+/** What stands at the gate: who a caller is taken for, how many may come, and what of a request's head counts. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HEADER_LINES_MAX } from '../../src/worker/gateway/request-head.js';
+import { Daemon } from '../support/daemon.js';
+import { RawSocket } from '../support/raw-socket.js';
+
+let daemon: Daemon;
+
+beforeAll(async () => {
+  daemon = await Daemon.start({ env: { SPUSH_WORKER_NUM: '1' } });
+});
+afterAll(() => daemon?.dispose());
+
+/** What the server answers before it closes the connection. */
+async function answerTo(text: string): Promise<string> {
+  const raw = await RawSocket.open(daemon.port);
+  raw.socket.write(text);
+  await raw.until(() => raw.closed);
+  return raw.text;
+}
+
+const UPGRADE =
+  'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+const MESSAGE = JSON.stringify({ uid: 1, title: 'hello' });
+const PUSH = `POST /api/comment/message HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${MESSAGE.length}\r\n`;
+
+describe('a client of a proxy on this machine is not taken for this machine', () => {
+  const PADDING = Array.from({ length: HEADER_LINES_MAX }, (_, i) => `A${i}: 1\r\n`).join('');
+  const TOLD = 'X-Forwarded-For: 203.0.113.9\r\n';
+
+  test.each([
+    ['reads no figures', 'GET /metrics HTTP/1.1\r\nHost: a\r\n', ''],
+    ['pushes nothing', PUSH, MESSAGE],
+    ['is not connected without its budget', `GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}`, ''],
+  ])('by header lines that push the proxy’s out of sight: it %s', async (_what, head, body) => {
+    expect(await answerTo(`${head}${PADDING}${TOLD}\r\n${body}`)).toMatch(
+      /^HTTP\/1\.1 431 [\s\S]*"code":431/,
+    );
+  });
+
+  test.each([
+    ['X-Real-IP: 127.0.0.1'],
+    ['X-Forwarded-For: 127.0.0.1'],
+    ['X-Forwarded-For: localhost'],
+    ['X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-For: 203.0.113.9'],
+    ['X-Forwarded-Proto: https'],
+    ['Forwarded: for=127.0.0.1'],
+  ])('by %s', async (line) => {
+    const more = `${line}\r\nConnection: close\r\n\r\n`;
+    expect(await answerTo(`GET /metrics HTTP/1.1\r\nHost: a\r\n${more}`)).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await answerTo(`${PUSH}${more}${MESSAGE}`)).toMatch(/^HTTP\/1\.1 401 /);
+  });
+});
+
+describe('behind a proxy that asks for an upgrade on every request', () => {
+  const OFFER = 'Upgrade: websocket\r\nConnection: upgrade\r\n';
+
+  test('calls are answered, and one connection serves many', async () => {
+    const raw = await RawSocket.open(daemon.port);
+    for (let n = 1; n <= 3; n += 1) {
+      raw.socket.write(`${PUSH}${OFFER}\r\n${MESSAGE}GET /healthz HTTP/1.1\r\nHost: a\r\n${OFFER}\r\n`);
+      await raw.until(() => raw.text.split('HTTP/1.1 200 OK').length - 1 === 2 * n);
+    }
+    expect(raw.text.split('"accepted":1').length - 1).toBe(3);
+    raw.destroy();
+  });
+
+  test.each([
+    [
+      'h2c',
+      'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n',
+    ],
+    ['TLS', 'Connection: Upgrade, close\r\nUpgrade: TLS/1.2\r\n'],
+  ])('offers of %s are not taken', async (_what, offer) => {
+    expect(await answerTo(`${PUSH}${offer}\r\n${MESSAGE}`)).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*"accepted":1/);
+  });
+
+  test('a WebSocket is one, also among other offers', async () => {
+    const raw = await RawSocket.open(daemon.port);
+    raw.socket.write(
+      `GET /ws HTTP/1.1\r\nHost: a\r\n${UPGRADE.replace('Upgrade: websocket', 'Upgrade: h2c, WebSocket')}\r\n`,
+    );
+    await raw.until(() => raw.text.includes('"hello"'));
+    expect(raw.text).toMatch(/^HTTP\/1\.1 101 /);
+    raw.destroy();
+  });
+
+  test.each([
+    ['8'],
+    ['0'],
+    ['99'],
+    ['13, 8'],
+  ])('version %s of WebSocket gets 426 with ours', async (version) => {
+    const text = await answerTo(
+      `GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE.replace('Version: 13', `Version: ${version}`)}\r\n`,
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 426 Upgrade Required\r\n/);
+    expect(text).toMatch(/\r\nSec-WebSocket-Version: 13\r\n/);
+    expect(text).toMatch(/\r\nUpgrade: websocket\r\n/);
+  });
+
+  test('a key that is none gets 400', async () => {
+    const text = await answerTo(`GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE.replace('dGhl', '')}\r\n`);
+    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*Sec-WebSocket-Key/);
+  });
+});
+
+test('targets in absolute form are those of their path', async () => {
+  const health = await answerTo(
+    'GET http://push.example.com/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  );
+  expect(health).toMatch(/^HTTP\/1\.1 200 /);
+  const raw = await RawSocket.open(daemon.port);
+  raw.socket.write(`GET http://push.example.com/ws HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n`);
+  await raw.until(() => raw.text.includes('"hello"'));
+  raw.destroy();
+});
+
+test.each([
+  ['413', `${PUSH.replace(/Length: \d+/, 'Length: 3000000')}Expect: 100-continue\r\n\r\n`],
+  ['417', `${PUSH}Expect: 200-ok\r\n\r\n`],
+])('an expectation that is not met gets %s before a body is sent', async (status, head) => {
+  const text = await answerTo(head);
+  expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(text).not.toContain('100 Continue');
+});
