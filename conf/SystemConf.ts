@@ -87,6 +87,11 @@ export default {
   // IdleGraceSeconds: 60,
   // IdleCheckSeconds: 15,
 
+  // A client that was pushed to and from which nothing came for ProbeSeconds is asked with a ping of the protocol; when
+  // nothing comes within ProbeAnswerSeconds either, the connection is cut. Nobody else is asked.
+  // ProbeSeconds: 60,
+  // ProbeAnswerSeconds: 30,
+
   // --- What clients may send (restart) -------------------------------------------------------------------------------
 
   // Connections that wait in the kernel to be accepted; net.core.somaxconn of the machine bounds it.

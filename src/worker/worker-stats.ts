@@ -15,6 +15,8 @@ export interface WorkerStats {
   slowClosed: number;
   /** Connections closed because nothing was heard or said for too long. */
   idleClosed: number;
+  /** Connections cut because nothing came from the client after it was asked. */
+  lostCut: number;
 }
 
 export function createWorkerStats(): WorkerStats {
@@ -27,5 +29,6 @@ export function createWorkerStats(): WorkerStats {
     dropped: 0,
     slowClosed: 0,
     idleClosed: 0,
+    lostCut: 0,
   };
 }

@@ -183,6 +183,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     log,
     seldom,
     sessions,
+    marks,
     links,
     visitors,
     handshakes,

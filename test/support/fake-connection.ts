@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/shared/base/clock.js';
+import type { MessageId } from '../../src/shared/domain/message-id.js';
 import type { WriteResult } from '../../src/worker/gateway/outbox.js';
 import type { Connection, LiveSession } from '../../src/worker/sessions/live-session.js';
 import { createSessionData } from '../../src/worker/sessions/session.js';
@@ -20,19 +21,25 @@ export class FakeConnection implements Connection {
   /** While slow, offers are left out and `drained` waits. */
   slow = false;
   isStalled = false;
-  /** False: what is written never leaves the process. */
-  flushing = true;
+  isLost = false;
+  wasCut = false;
+  /** What was written so that it is to be known whether it arrives. */
+  readonly toConfirm: MessageId[] = [];
   #waiting: (() => void)[] = [];
 
   put(frame: Buffer): void {
     if (this.open) this.sent.push(parseFrame(frame));
   }
 
-  offer(frame: Buffer, onFlushed?: () => void): WriteResult {
+  tell(frame: Buffer): void {
+    this.put(frame);
+  }
+
+  offer(frame: Buffer, confirm: readonly MessageId[] = []): WriteResult {
     if (!this.open) return 'closed';
     if (this.slow) return 'left-out';
     this.sent.push(parseFrame(frame));
-    if (onFlushed && this.flushing) onFlushed();
+    this.toConfirm.push(...confirm);
     return 'written';
   }
 
@@ -52,12 +59,20 @@ export class FakeConnection implements Connection {
     return this.isStalled;
   }
 
+  lost(): boolean {
+    return this.isLost;
+  }
+
+  /** As the connection of a gateway has it. */
+  lookForSigns(): void {}
+
   end(code: number, reason: string, retryAfter: number | null): void {
     this.ended ??= { code, reason, retryAfter };
     this.open = false;
   }
 
   cut(): void {
+    this.wasCut = true;
     this.open = false;
   }
 

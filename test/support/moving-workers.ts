@@ -26,6 +26,7 @@ export function travelling(id: string, more: Partial<TravellingSession> = {}): T
     lastTrafficAt: 0,
     unreadable: 0,
     seen: [],
+    life: { silentSince: null, probedAt: null, asked: 0, answered: 0, unconfirmed: [] },
     rate: { tokens: 1, filledAt: 0 },
     refused: 0,
     holdsVisitorPlace: true,

@@ -86,7 +86,7 @@ export const systemSchema = z.strictObject({
   VisitorMax: count
     .nullable()
     .default(null)
-    .meta(live('Connections that have not logged in, of the whole node; null: half of MaxLinkNumber.')),
+    .meta(live('Connections that have not logged in, of the whole node; null: as MaxLinkNumber.')),
   VisitorsPerAddress: count
     .nullable()
     .default(null)
@@ -123,6 +123,14 @@ export const systemSchema = z.strictObject({
     .default(60)
     .meta(live('Added to IdleSeconds before a silent connection is closed with 4001.', 's')),
   IdleCheckSeconds: seconds.default(15).meta(live('How often silent connections are looked for.', 's')),
+  ProbeSeconds: seconds
+    .default(60)
+    .meta(
+      live('A client that was pushed to and says nothing for so long is asked whether it is there.', 's'),
+    ),
+  ProbeAnswerSeconds: seconds
+    .default(30)
+    .meta(live('Time to give any sign of life after that; then the connection is cut.', 's')),
   Backlog: count
     .max(65_535)
     .default(4096)

@@ -1,12 +1,11 @@
 /**
- * How many connections may be visitors', so that those who have not logged in leave room for those who have: half of all where
- * VisitorMax is not set, and of one address a tenth of that over all Workers. Every reader is a visitor for the moment
- * between hello and login; a school behind one address has a few hundred such moments at a time.
+ * How many connections may be visitors'. All of them where VisitorMax is not set: every reader is a visitor for the moment between
+ * hello and login, so a smaller number would keep readers out while there is room. Of one address a tenth of that over
+ * all Workers, so that nobody fills the server alone; a school behind one address has a few hundred such moments at a time.
  */
 import type { Config } from '../config/config-schema.js';
 import { effectiveMaxLinks } from './descriptors.js';
 
-const OF_LINKS = 1 / 2;
 const OF_ONE_ADDRESS = 1 / 10;
 /** With many Workers a tenth may be less than a household. */
 const PER_ADDRESS_MIN = 16;
@@ -22,7 +21,7 @@ export interface VisitorShare {
 export function visitorShare(config: Config, limit: number | null): VisitorShare {
   const { VisitorMax, VisitorsPerAddress, WorkerNum } = config.system;
   const links = effectiveMaxLinks(config, limit);
-  const max = Math.min(links, VisitorMax ?? Math.max(1, Math.floor(links * OF_LINKS)));
+  const max = Math.min(links, VisitorMax ?? links);
   const share = Math.max(PER_ADDRESS_MIN, Math.floor((max * OF_ONE_ADDRESS) / WorkerNum));
   return { max, perAddress: VisitorsPerAddress ?? share };
 }

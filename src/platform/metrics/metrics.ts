@@ -21,6 +21,7 @@ export interface FollowedCounts {
   readonly dropped: number;
   readonly slowClosed: number;
   readonly idleClosed: number;
+  readonly lostCut: number;
   readonly busDropped: number;
 }
 
@@ -57,6 +58,11 @@ const FOLLOWED = {
   idleClosed: {
     name: 'spush_idle_closed_total',
     help: 'Connections closed because nothing was heard or said for too long.',
+    kind: 'counter',
+  },
+  lostCut: {
+    name: 'spush_lost_cut_total',
+    help: 'Connections cut because their client gave no sign of life when it was asked.',
     kind: 'counter',
   },
   busDropped: {

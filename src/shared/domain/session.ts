@@ -3,6 +3,7 @@
  * another Worker with it. It holds no functions, no timers and no socket.
  */
 import type { Moment } from '../base/clock.js';
+import type { MessageId } from './message-id.js';
 
 export interface Login {
   readonly uid: number;
@@ -11,10 +12,29 @@ export interface Login {
   /** Digest of the key that logged in: a login with the same key is idempotent, the key itself is not kept. */
   readonly keyDigest: string;
   readonly device: string | null;
-  /** This client acknowledges; when false, written to the socket counts as delivered. */
+  /** This client acknowledges; when false, what is known to have reached it counts as delivered. */
   readonly ack: boolean;
   /** Unix ms. */
   readonly since: number;
+}
+
+/** What is known of whether the other side is there, and of what it has got: see worker/gateway/signs-of-life.ts. */
+export interface LifeSigns {
+  /** Of the first push after which nothing has come in; null: something has, or nothing was pushed. */
+  silentSince: Moment | null;
+  /** When a silent one was asked; null: it was not. */
+  probedAt: Moment | null;
+  /** Number of the last question, and of the last one that was answered. */
+  asked: number;
+  answered: number;
+  /** Messages that a client which does not acknowledge was sent and is not known to have, the oldest first, bounded. */
+  readonly unconfirmed: Map<MessageId, Unconfirmed>;
+}
+
+export interface Unconfirmed {
+  /** Number of the question whose answer says that it has arrived. */
+  readonly question: number;
+  readonly at: Moment;
 }
 
 export interface SessionData {
@@ -30,6 +50,7 @@ export interface SessionData {
   unreadable: number;
   /** Messages and read marks written to this socket (their ids) and when, newest last, bounded. */
   readonly seen: Map<string, Moment>;
+  readonly life: LifeSigns;
 }
 
 /** What `GET /api/user/:uid` tells of a connection. */

@@ -28,6 +28,16 @@ export interface TravellingReplay {
   readonly settledSince: MessageId | null;
 }
 
+/** `LifeSigns` as they travel. */
+export interface TravellingLife {
+  readonly silentSince: number | null;
+  readonly probedAt: number | null;
+  readonly asked: number;
+  readonly answered: number;
+  /** Message, number of its question, when it was written. */
+  readonly unconfirmed: readonly (readonly [MessageId, number, number])[];
+}
+
 /**
  * A session as it travels; what it holds is documented at `SessionData` and `LiveSession`. Its moments are milliseconds, with
  * fractions, of the machine's monotonic clock, which both Workers read.
@@ -40,6 +50,7 @@ export interface TravellingSession {
   readonly lastTrafficAt: number;
   readonly unreadable: number;
   readonly seen: readonly (readonly [string, number])[];
+  readonly life: TravellingLife;
   /** The rate bucket: what is left in it, and when that was counted. */
   readonly rate: { readonly tokens: number; readonly filledAt: number };
   /** Commands refused for their rate, in a row. */

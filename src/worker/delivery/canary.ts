@@ -70,12 +70,14 @@ export class Canary {
     const connection: Connection = {
       open: true,
       put: () => {},
+      tell: () => {},
       offer: (frame) => {
         this.#heard = frame;
         return 'written';
       },
       drained: () => Promise.resolve(),
       stalled: () => false,
+      lost: () => false,
       end: () => {},
       cut: () => {},
     };

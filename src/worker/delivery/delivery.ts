@@ -104,11 +104,7 @@ export class Delivery {
   replayItems(session: LoggedInSession, items: readonly MessageItem[], more: boolean): number {
     const now = this.#deps.clock.moment();
     const fresh: MessageItem[] = [];
-    for (const item of items) {
-      if (!this.#hasSeen(session, item, now, false)) fresh.push(item);
-      // Seen and still pending: shown to this connection before it logged in, and never to be acknowledged.
-      else if (!session.data.login.ack) this.#mark(session, item);
-    }
+    for (const item of items) if (!this.#hasSeen(session, item, now, false)) fresh.push(item);
     if (fresh.length === 0) return 0;
     const written = this.#write(session, fresh, pushFrame(fresh, nowSeconds(this.#deps.clock), more), now);
     return written ? fresh.length : 0;
@@ -121,7 +117,7 @@ export class Delivery {
 
   #read(session: LoggedInSession, { session: reader, n }: ReadEvent, frame: Buffer): void {
     if (session.data.id === reader || session.data.seen.has(n)) return;
-    session.connection.put(frame);
+    session.connection.tell(frame);
     noteSeen(session.data.seen, n, this.#deps.clock.moment());
   }
 
@@ -175,10 +171,9 @@ export class Delivery {
       this.#hold(session, [item]);
       return false;
     }
-    const { login } = session.data;
     // One mark is enough to call a notice sent: a receipt for each of 100,000 readers would cost more than the push.
-    // A client that never acknowledges needs its own, or it would get the notice again at its next login.
-    const marks = !login.ack || !marked;
+    // A client that never acknowledges gets its own when it is known to have the notice, or it would come again at its next login.
+    const marks = session.data.login.ack && !marked;
     return this.#write(session, [item], frame, now, marks) && marks;
   }
 
@@ -200,16 +195,14 @@ export class Delivery {
     marks = true,
   ): boolean {
     const { login } = session.data;
-    // For a client that never acknowledges, delivered is what has left this process.
-    const onFlushed = (): void => {
-      for (const item of items) this.#deps.marks.add({ uid: login.uid, id: item.id, settled: true });
-    };
-    const result = session.connection.offer(frame, login.ack ? undefined : onFlushed);
+    // For a client that never acknowledges, delivered is what is known to have arrived: it is marked then.
+    const confirm = login.ack ? undefined : items.map(({ id }) => id);
+    const result = session.connection.offer(frame, confirm);
     if (result === 'left-out') this.#leftOut(session, items);
     if (result !== 'written') return false;
     for (const item of items) {
       noteSeen(session.data.seen, item.id, now);
-      if (login.ack && marks) this.#mark(session, item);
+      if (login.ack && marks) this.#deps.marks.add({ uid: login.uid, id: item.id, settled: false });
     }
     this.#deps.stats.pushes += items.length;
     return true;
@@ -223,13 +216,11 @@ export class Delivery {
     this.#deps.catchUp(session, idBefore(first));
   }
 
-  #mark(session: LoggedInSession, item: MessageItem): void {
-    const { uid, ack } = session.data.login;
-    this.#deps.marks.add({ uid, id: item.id, settled: !ack });
-  }
-
   #hasSeen(session: LiveSession, item: MessageItem, now: Moment, again: boolean): boolean {
-    const at = session.data.seen.get(item.id);
-    return at !== undefined && !(again && msBetween(at, now) >= this.#deps.resendMs());
+    const { seen, life, login } = session.data;
+    const at = seen.get(item.id);
+    if (at === undefined) return life.unconfirmed.has(item.id);
+    // A client that does not acknowledge is not sent again what it may have: it is asked instead.
+    return !(again && login?.ack === true && msBetween(at, now) >= this.#deps.resendMs());
   }
 }

@@ -195,6 +195,7 @@ export class Replays {
     if (newest.id <= missedAbove) return;
     const { read: _read, ...item } = newest;
     session.data.seen.delete(item.id);
+    session.data.life.unconfirmed.delete(item.id);
     this.#deps.delivery().replayItems(session, [item], true);
   }
 

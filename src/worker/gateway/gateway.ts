@@ -18,6 +18,7 @@ import {
   LOGIN_RETRY_SECONDS,
   RECONNECT_SECONDS,
 } from '../../shared/protocol/ws-frames.js';
+import type { SentMarks } from '../delivery/sent-marks.js';
 import { buildWebSocket } from '../handoff/socket-surgery.js';
 import type { Connection, LiveSession } from '../sessions/live-session.js';
 import { createSessionData } from '../sessions/session.js';
@@ -69,6 +70,7 @@ const REPLACED: Closing = { code: CLOSE.restart, reason: 'this process is replac
 
 export interface GatewayDeps extends CommandDeps {
   readonly sessions: SessionRegistry;
+  readonly marks: Pick<SentMarks, 'add'>;
   readonly links: Places;
   readonly visitors: VisitorPlaces;
   readonly handshakes: HandshakeMeter;
@@ -183,13 +185,15 @@ export class Gateway {
   }
 
   /** From now on its frames are answered, and its end is noticed. */
-  serve({ ws, session, loop }: Attached): void {
-    const { desk, stats, clock, links, budget, budgetKey, log } = this.#deps;
+  serve({ ws, session, connection, loop }: Attached): void {
+    const { desk, stats, links, budget, budgetKey, log } = this.#deps;
     const { data } = session;
-    ws.on('message', (message: Buffer, isBinary: boolean) => loop.onMessage(message, isBinary));
-    ws.on('ping', () => {
-      data.lastTrafficAt = clock.moment();
+    ws.on('message', (message: Buffer, isBinary: boolean) => {
+      connection.heard();
+      loop.onMessage(message, isBinary);
     });
+    ws.on('ping', () => connection.heard());
+    ws.on('pong', (payload: Buffer) => connection.answered(payload));
     // ws has answered with the right close code already; the close event follows.
     ws.on('error', (error) => log.debug('gateway.frame-refused', { session: data.id, error: error.message }));
     ws.on('close', () => {
@@ -286,7 +290,7 @@ export class Gateway {
   }
 
   #attach(ws: WebSocket, socket: Duplex, data: SessionData, state: MessageLoopState | null): Attached {
-    const { stats, clock, system } = this.#deps;
+    const { stats, clock, system, marks } = this.#deps;
     const connection = new WsConnection(ws, socket, data, {
       clock,
       limits: () => {
@@ -296,6 +300,11 @@ export class Gateway {
       retryAfter: () => this.#retryAfter(),
       onSlowClosed: () => {
         stats.slowClosed += 1;
+      },
+      answerMs: () => system().ProbeAnswerSeconds * 1000,
+      onConfirmed: (ids) => {
+        const { login } = data;
+        if (login) for (const id of ids) marks.add({ uid: login.uid, id, settled: true });
       },
     });
     const session: LiveSession = { data, connection, replay: null, missed: null };

@@ -1,6 +1,7 @@
 /**
  * One look over all sessions now and then, instead of a timer for each: closes those that are silent in both directions,
- * gives up readers that stand still, and forgets what sessions were sent long ago.
+ * asks those that are pushed to and silent, cuts those that do not answer, gives up readers that stand still, and forgets
+ * what sessions were sent long ago.
  */
 import type { SystemConfig } from '../../platform/config/config-schema.js';
 import { type Clock, type Moment, msBetween, msLater, msSince } from '../../shared/base/clock.js';
@@ -18,9 +19,19 @@ const LATE_MS = 1000;
 const READ_FIRST_MS = 1000;
 const EXCUSES_MAX = 3;
 
+/** Timers may fire a little before their time. */
+const EARLY_MS = 50;
+
+type SweepKey =
+  | 'IdleSeconds'
+  | 'IdleGraceSeconds'
+  | 'IdleCheckSeconds'
+  | 'ProbeSeconds'
+  | 'ProbeAnswerSeconds';
+
 export interface IdleSweepDeps {
   readonly sessions: SessionRegistry;
-  readonly system: () => Pick<SystemConfig, 'IdleSeconds' | 'IdleGraceSeconds' | 'IdleCheckSeconds'>;
+  readonly system: () => Pick<SystemConfig, SweepKey>;
   /** Seconds until an evicted client may come back. */
   readonly retryAfter: () => number;
   readonly stats: WorkerStats;
@@ -48,11 +59,21 @@ export class IdleSweep {
   sweep(): void {
     const { sessions, system, retryAfter, stats, clock } = this.#deps;
     const now = clock.moment();
-    const { IdleSeconds, IdleGraceSeconds } = system();
+    const { IdleSeconds, IdleGraceSeconds, IdleCheckSeconds, ProbeSeconds, ProbeAnswerSeconds } = system();
     const silenceMs = (IdleSeconds + IdleGraceSeconds) * 1000;
+    const limits = {
+      // The next look would be too late.
+      askMs: Math.max(0, ProbeSeconds - IdleCheckSeconds) * 1000,
+      answerMs: ProbeAnswerSeconds * 1000 - EARLY_MS,
+    };
     for (const { data, connection } of sessions.all()) {
       forgetSeen(data.seen, now);
       if (connection.stalled(now)) continue;
+      if (connection.lost(now, limits)) {
+        stats.lostCut += 1;
+        connection.cut();
+        continue;
+      }
       if (msBetween(data.lastTrafficAt, now) < silenceMs || !connection.open) continue;
       stats.idleClosed += 1;
       connection.end(CLOSE.idle, `no traffic for ${IdleSeconds + IdleGraceSeconds} s`, retryAfter());

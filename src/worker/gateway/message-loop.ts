@@ -72,7 +72,6 @@ export class MessageLoop {
     const { clock, stats } = this.#deps;
     if (!connection.open) return;
     const now = clock.moment();
-    session.lastTrafficAt = now;
     stats.requests += 1;
     const frame = isBinary ? null : readFrame(data.toString());
     if (!this.#rate.take(this.#rateLimit(), now)) {

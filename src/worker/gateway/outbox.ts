@@ -46,12 +46,11 @@ export class Outbox {
   }
 
   /** A copy of something the store holds too: left out when the reader is slow. */
-  offer(frame: Buffer, onFlushed?: () => void): WriteResult {
+  offer(frame: Buffer): WriteResult {
     const socket = this.#socket;
     if (socket.destroyed || !socket.writable) return 'closed';
     if (socket.writableLength > 0 && !this.flowing) return 'left-out';
-    if (onFlushed) socket.write(frame, (error) => error ?? onFlushed());
-    else socket.write(frame);
+    socket.write(frame);
     return 'written';
   }
 

@@ -2,11 +2,13 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { type Clock, type Moment, nowSeconds } from '../../shared/base/clock.js';
+import type { MessageId } from '../../shared/domain/message-id.js';
 import type { SessionData } from '../../shared/domain/session.js';
 import { CLOSE, type CloseCode } from '../../shared/protocol/close-codes.js';
 import { eventText } from '../../shared/protocol/ws-frames.js';
 import type { Connection } from '../sessions/live-session.js';
 import { Outbox, type OutboxLimits, type WriteResult } from './outbox.js';
+import { SignsOfLife, type SilenceLimits } from './signs-of-life.js';
 import { textFrame } from './text-frame.js';
 
 /** What a slow reader gets to take its last frames; then the socket is destroyed. */
@@ -20,6 +22,10 @@ export interface WsConnectionDeps {
   /** Seconds until a client that is sent away because it was slow may come back. */
   readonly retryAfter: () => number;
   readonly onSlowClosed: () => void;
+  /** How long a client may take to answer a question. */
+  readonly answerMs: () => number;
+  /** These messages are known to have reached the other side. */
+  readonly onConfirmed: (ids: readonly MessageId[]) => void;
 }
 
 export class WsConnection implements Connection {
@@ -27,6 +33,7 @@ export class WsConnection implements Connection {
   readonly #socket: Duplex;
   readonly #data: SessionData;
   readonly #outbox: Outbox;
+  readonly #life: SignsOfLife;
   readonly #deps: WsConnectionDeps;
   #ended = false;
 
@@ -37,6 +44,8 @@ export class WsConnection implements Connection {
     this.#data = data;
     this.#deps = deps;
     this.#outbox = new Outbox(socket, deps.limits);
+    const { answerMs, onConfirmed } = deps;
+    this.#life = new SignsOfLife(socket, data.life, { answerMs, onConfirmed });
   }
 
   get open(): boolean {
@@ -50,15 +59,50 @@ export class WsConnection implements Connection {
     else if (result === 'given-up') this.#giveUp();
   }
 
-  offer(frame: Buffer, onFlushed?: () => void): WriteResult {
-    if (!this.open) return 'closed';
-    const result = this.#outbox.offer(frame, onFlushed);
-    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.moment();
-    return result;
+  tell(frame: Buffer): void {
+    this.put(frame);
+    this.#life.pushed(this.#deps.clock.moment());
   }
 
-  drained(): Promise<void> {
-    return this.#outbox.drained();
+  offer(frame: Buffer, confirm: readonly MessageId[] = []): WriteResult {
+    if (!this.open) return 'closed';
+    if (confirm.length > 0 && this.#life.full) return 'left-out';
+    const result = this.#outbox.offer(frame);
+    if (result !== 'written') return result;
+    const now = this.#deps.clock.moment();
+    this.#data.lastTrafficAt = now;
+    this.#life.pushed(now, confirm);
+    return 'written';
+  }
+
+  async drained(): Promise<void> {
+    await this.#outbox.drained();
+    if (this.open) await this.#life.room();
+  }
+
+  /** A whole frame of the client has come. */
+  heard(): void {
+    const now = this.#deps.clock.moment();
+    this.#data.lastTrafficAt = now;
+    this.#life.heard(now);
+  }
+
+  /** A pong has come. */
+  answered(payload: Buffer): void {
+    const now = this.#deps.clock.moment();
+    this.#data.lastTrafficAt = now;
+    this.#life.answered(payload, now);
+  }
+
+  /** What has come in until now is known afterwards. */
+  lookForSigns(): void {
+    this.#life.look();
+  }
+
+  lost(now: Moment, limits: SilenceLimits): boolean {
+    // While it is we who do not read, and while it still takes what was written before the question, it cannot be judged.
+    const busy = this.#ws.isPaused || this.#outbox.unsentBytes > 0;
+    return this.open && this.#life.lost(now, limits, busy);
   }
 
   stalled(now: Moment): boolean {

@@ -347,6 +347,7 @@ export class Departures {
       return;
     }
     const { head, handle } = out;
+    attached.connection.lookForSigns();
     const sentAt = clock.moment();
     const luggage = { ...this.#luggage(session, gap), loop: loop.state, head, leftAt: sentAt };
     const travelling = packSession(session.data, luggage);

@@ -2,8 +2,8 @@
 
 import { type Moment, momentMs, momentOf } from '../../shared/base/clock.js';
 import type { MessageItem } from '../../shared/domain/message.js';
-import type { SessionData } from '../../shared/domain/session.js';
-import type { TravellingReplay, TravellingSession } from '../../shared/protocol/handoff.js';
+import type { LifeSigns, SessionData } from '../../shared/domain/session.js';
+import type { TravellingLife, TravellingReplay, TravellingSession } from '../../shared/protocol/handoff.js';
 import type { MessageLoopState } from '../gateway/message-loop.js';
 
 export interface Luggage {
@@ -26,6 +26,7 @@ export function packSession(data: SessionData, luggage: Luggage): TravellingSess
     lastTrafficAt: momentMs(data.lastTrafficAt),
     unreadable: data.unreadable,
     seen: [...data.seen].map(([id, at]) => [id, momentMs(at)]),
+    life: packLife(data.life),
     rate: { tokens, filledAt: momentMs(filledAt) },
     refused: luggage.loop.refused,
     holdsVisitorPlace: luggage.holdsVisitorPlace,
@@ -41,7 +42,28 @@ export function unpackSession(travelling: TravellingSession): SessionData {
   const { id, address, connectedAt, unreadable } = travelling;
   const lastTrafficAt = momentOf(travelling.lastTrafficAt);
   const seen = new Map(travelling.seen.map(([message, at]) => [message, momentOf(at)]));
-  return { id, address, connectedAt, login: null, lastTrafficAt, unreadable, seen };
+  const life = unpackLife(travelling.life);
+  return { id, address, connectedAt, login: null, lastTrafficAt, unreadable, seen, life };
+}
+
+function packLife({ silentSince, probedAt, asked, answered, unconfirmed }: LifeSigns): TravellingLife {
+  return {
+    silentSince: silentSince && momentMs(silentSince),
+    probedAt: probedAt && momentMs(probedAt),
+    asked,
+    answered,
+    unconfirmed: [...unconfirmed].map(([id, { question, at }]) => [id, question, momentMs(at)]),
+  };
+}
+
+function unpackLife({ silentSince, probedAt, asked, answered, unconfirmed }: TravellingLife): LifeSigns {
+  return {
+    silentSince: silentSince === null ? null : momentOf(silentSince),
+    probedAt: probedAt === null ? null : momentOf(probedAt),
+    asked,
+    answered,
+    unconfirmed: new Map(unconfirmed.map(([id, question, at]) => [id, { question, at: momentOf(at) }])),
+  };
 }
 
 export function unpackLoop({ rate, refused }: TravellingSession): MessageLoopState {

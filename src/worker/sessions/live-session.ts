@@ -7,17 +7,22 @@ import type { MessageId } from '../../shared/domain/message-id.js';
 import type { Login, SessionData } from '../../shared/domain/session.js';
 import type { CloseCode } from '../../shared/protocol/close-codes.js';
 import type { WriteResult } from '../gateway/outbox.js';
+import type { SilenceLimits } from '../gateway/signs-of-life.js';
 
 /** What delivery and commands may do with a connection. */
 export interface Connection {
-  /** A frame that is not kept elsewhere. */
+  /** An answer to what the client has just said, or something of the kind, that is not kept elsewhere. */
   put(frame: Buffer): void;
-  /** A copy of something the store holds. `onFlushed` when the kernel has taken it. */
-  offer(frame: Buffer, onFlushed?: () => void): WriteResult;
+  /** News that is not kept elsewhere; the other side is watched for a sign of life after it, as after `offer`. */
+  tell(frame: Buffer): void;
+  /** A copy of something the store holds. `confirm`: messages of which it is to be known whether they arrive. */
+  offer(frame: Buffer, confirm?: readonly MessageId[]): WriteResult;
   /** Resolves when there is room for more, or the connection is closed. */
   drained(): Promise<void>;
   /** Unsent bytes have made no progress for too long. */
   stalled(now: Moment): boolean;
+  /** To be called now and then: asks when it has been silent for long; true when there was no sign of life after that. */
+  lost(now: Moment, limits: SilenceLimits): boolean;
   readonly open: boolean;
   /** Says bye and closes. `retryAfter`: seconds, or null when the client must not come back by itself. */
   end(code: CloseCode, reason: string, retryAfter: number | null): void;

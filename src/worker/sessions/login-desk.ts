@@ -12,6 +12,7 @@ import type { Login } from '../../shared/domain/session.js';
 import { CLOSE } from '../../shared/protocol/close-codes.js';
 import { type LiveSession, newReplayState } from './live-session.js';
 import type { LoginTries } from './login-tries.js';
+import { forgetSent } from './session.js';
 import type { SessionRegistry } from './session-registry.js';
 import type { UserFollows } from './user-follows.js';
 import type { VisitorPlaces } from './visitor-places.js';
@@ -113,8 +114,6 @@ export class LoginDesk {
     this.#makeRoom(uid);
     const login: Login = { uid, channel: key.channel, keyDigest, device, ack, since: clock.now() };
     session.replay = newReplayState();
-    // A visitor's notices: who acknowledges gets them again, to acknowledge them; others would see them twice.
-    if (ack) session.data.seen.clear();
     sessions.login(session, login);
     try {
       await follows.follow(uid);
@@ -158,6 +157,7 @@ export class LoginDesk {
   #leave(session: LiveSession): void {
     session.replay = null;
     session.missed = null;
+    forgetSent(session.data);
     const login = this.#deps.sessions.logout(session);
     if (login) this.#deps.follows.unfollow(login.uid);
   }

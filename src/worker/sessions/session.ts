@@ -17,6 +17,7 @@ export function createSessionData(address: string, clock: Clock): SessionData {
     lastTrafficAt: clock.moment(),
     unreadable: 0,
     seen: new Map(),
+    life: { silentSince: null, probedAt: null, asked: 0, answered: 0, unconfirmed: new Map() },
   };
 }
 
@@ -27,6 +28,12 @@ export function noteSeen(seen: SessionData['seen'], id: string, now: Moment): vo
     const oldest = seen.keys().next();
     if (!oldest.done) seen.delete(oldest.value);
   }
+}
+
+/** What a visitor or another user was sent is nobody else's: it says nothing of whether this one has it. */
+export function forgetSent({ seen, life }: SessionData): void {
+  seen.clear();
+  life.unconfirmed.clear();
 }
 
 /** Forgets what was sent long ago. */

@@ -230,6 +230,7 @@ describe('docs/PROTOCOL.md', () => {
       dropped: 0,
       slowClosed: 0,
       idleClosed: 0,
+      lostCut: 0,
       busDropped: 0,
     }));
     metrics.followBusRefused(() => ({}));

@@ -5,12 +5,12 @@ import { testConfig } from '../../../support/test-config.js';
 const WORKERS = { WorkerNum: '4' };
 
 test.each([
-  [{}, { max: 5000, perAddress: 125 }],
-  [{ MaxLinkNumber: '100' }, { max: 50, perAddress: 16 }],
+  [{}, { max: 10_000, perAddress: 250 }],
+  [{ MaxLinkNumber: '100' }, { max: 100, perAddress: 16 }],
   [{ MaxLinkNumber: '1' }, { max: 1, perAddress: 16 }],
   [{ VisitorMax: '8000' }, { max: 8000, perAddress: 200 }],
   [{ VisitorMax: '20000' }, { max: 10_000, perAddress: 250 }],
-  [{ VisitorsPerAddress: '3' }, { max: 5000, perAddress: 3 }],
+  [{ VisitorsPerAddress: '3' }, { max: 10_000, perAddress: 3 }],
 ])('visitors have their share of all connections: %o', async (settings, share) => {
   expect(visitorShare(await testConfig({ ...WORKERS, ...settings }), null)).toEqual(share);
 });

@@ -20,6 +20,7 @@ const counts: FollowedCounts = {
   dropped: 1,
   slowClosed: 0,
   idleClosed: 2,
+  lostCut: 0,
   busDropped: 0,
 };
 

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { SentMark } from '../../../../src/platform/store/message-store.js';
+import type { BusEvent } from '../../../../src/shared/protocol/bus-events.js';
 import { Delivery } from '../../../../src/worker/delivery/delivery.js';
 import {
   isLoggedIn,
   type LoggedInSession,
   newReplayState,
 } from '../../../../src/worker/sessions/live-session.js';
+import { forgetSeen, SEEN_MS } from '../../../../src/worker/sessions/session.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
 import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
 import { FakeClock } from '../../../support/fake-clock.js';
@@ -85,15 +87,12 @@ describe('a push', () => {
     expect(a.connection.pushed).toEqual([idOf(1), idOf(1)]);
   });
 
-  test('is settled by writing for a client that never acknowledges', () => {
-    connect(7, false);
-    connect(8, true);
+  test('is marked sent by writing for a client that acknowledges, by arriving for one that never does', () => {
+    const [a, b] = [connect(7, false), connect(8, true)];
     delivery.onEvent({ t: 'push', uid: 7, items: [itemFor(7, 1)] });
     delivery.onEvent({ t: 'push', uid: 8, items: [itemFor(8, 2)] });
-    expect(marks).toEqual([
-      { uid: 7, id: idOf(1), settled: true },
-      { uid: 8, id: idOf(2), settled: false },
-    ]);
+    expect(marks).toEqual([{ uid: 8, id: idOf(2), settled: false }]);
+    expect([a.connection.toConfirm, b.connection.toConfirm]).toEqual([[idOf(1)], []]);
   });
 
   test('waits while the session replays', () => {
@@ -129,26 +128,26 @@ describe('a push', () => {
 });
 
 describe('for a client that never acknowledges', () => {
-  test('a message that never left the process is not settled', () => {
+  test('what a sweep sends again is left out as long as it may have arrived', () => {
     const a = connect(7, false);
-    a.connection.flushing = false;
+    const again: BusEvent = { t: 'push', uid: 7, items: [itemFor(7, 1)], again: true };
     delivery.onEvent({ t: 'push', uid: 7, items: [itemFor(7, 1)] });
+    a.data.life.unconfirmed.set(idOf(1), { question: 1, at: clock.moment() });
+    clock.advance(RESEND_MS);
+    delivery.onEvent(again);
+    // The memory of what was sent is shorter than a slow reader may be.
+    clock.advance(SEEN_MS);
+    forgetSeen(a.data.seen, clock.moment());
+    delivery.onEvent(again);
     expect(a.connection.pushed).toEqual([idOf(1)]);
-    expect(marks).toEqual([]);
   });
 
-  test('a notice that it was shown before it logged in is settled by the replay, not shown again', async () => {
-    const a = connect(null);
-    delivery.onEvent({ t: 'notice', item: itemFor(null, 1) });
-    await turns();
-    sessions.login(a, loginOf(7, { ack: false }));
+  test('a replay says nothing of what is on its way', () => {
+    const a = connect(7, false);
     if (!isLoggedIn(a)) throw new Error('not logged in');
-    expect(delivery.replayItems(a, [itemFor(null, 1), itemFor(7, 2)], false)).toBe(1);
-    expect(a.connection.pushed).toEqual([idOf(1), idOf(2)]);
-    expect(marks.map(({ id, settled }) => [id, settled])).toEqual([
-      [idOf(1), true],
-      [idOf(2), true],
-    ]);
+    delivery.onEvent({ t: 'push', uid: 7, items: [itemFor(7, 1)] });
+    expect(delivery.replayItems(a, [itemFor(7, 1), itemFor(7, 2)], false)).toBe(1);
+    expect([a.connection.pushed, marks]).toEqual([[idOf(1), idOf(2)], []]);
   });
 });
 
@@ -176,18 +175,12 @@ describe('a notice', () => {
     expect(all.every(({ connection }) => connection.pushed.length === 1)).toBe(true);
   });
 
-  test('is marked sent once for those who acknowledge, and for each who does not', async () => {
-    connect(1);
-    connect(2);
-    connect(3, false);
-    connect(4, false);
+  test('is marked sent once for those who acknowledge, and is to be confirmed by each who does not', async () => {
+    const all = [connect(3, false), connect(1), connect(2), connect(4, false)];
     delivery.onEvent({ t: 'notice', item: itemFor(null, 1) });
     await turns();
-    expect(marks).toEqual([
-      { uid: 1, id: idOf(1), settled: false },
-      { uid: 3, id: idOf(1), settled: true },
-      { uid: 4, id: idOf(1), settled: true },
-    ]);
+    expect(marks).toEqual([{ uid: 1, id: idOf(1), settled: false }]);
+    expect(all.map(({ connection }) => connection.toConfirm.length)).toEqual([1, 0, 0, 1]);
   });
 
   test('skips a connection that closes while it goes out', async () => {

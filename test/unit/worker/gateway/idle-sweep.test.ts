@@ -6,6 +6,8 @@ import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { fakeSession } from '../../../support/fake-connection.js';
 
+const SILENCE = { IdleSeconds: 180, IdleGraceSeconds: 60 };
+
 let clock: FakeClock;
 let sessions: SessionRegistry;
 let sweep: IdleSweep;
@@ -16,7 +18,7 @@ beforeEach(() => {
   sessions = new SessionRegistry();
   sweep = new IdleSweep({
     sessions,
-    system: () => ({ IdleSeconds: 180, IdleGraceSeconds: 60, IdleCheckSeconds: 15 }),
+    system: () => ({ ...SILENCE, IdleCheckSeconds: 15, ProbeSeconds: 60, ProbeAnswerSeconds: 30 }),
     retryAfter: () => 33,
     stats,
     clock,

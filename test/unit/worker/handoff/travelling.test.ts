@@ -6,6 +6,7 @@ import { packSession, unpackLoop, unpackSession } from '../../../../src/worker/h
 import { noteSeen } from '../../../../src/worker/sessions/session.js';
 import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 import { fakeSession } from '../../../support/fake-connection.js';
+import { idOf } from '../../../support/messages.js';
 
 test.each(
   CLOCK_STEPS_MS,
@@ -13,6 +14,9 @@ test.each(
   const clock = new FakeClock();
   const { data } = fakeSession(clock);
   noteSeen(data.seen, 'm', clock.moment());
+  const life = { silentSince: clock.moment(), probedAt: null, asked: 2, answered: 1 };
+  Object.assign(data.life, life);
+  data.life.unconfirmed.set(idOf(1), { question: 2, at: clock.moment() });
   const rate = RateBucket.full({ perSecond: 10, burst: 2 }, clock.moment());
   for (let n = 0; n < 2; n += 1) rate.take({ perSecond: 10, burst: 2 }, clock.moment());
   clock.advance(5000);
@@ -32,6 +36,8 @@ test.each(
   const there = unpackSession(travelling);
   expect(msSince(clock, there.lastTrafficAt)).toBe(5020);
   expect([...there.seen].map(([id, at]) => [id, msSince(clock, at)])).toEqual([['m', 5020]]);
+  expect(there.life).toEqual(data.life);
+  expect(msSince(clock, there.life.silentSince ?? clock.moment())).toBe(5020);
   expect(travelling.leftAt).toBe(momentMs(msLater(clock.moment(), -20)));
   const { rate: state, refused } = unpackLoop(travelling);
   const bucket = new RateBucket(state);

@@ -5,11 +5,13 @@ import { SpushError } from '../../../../src/shared/base/errors.js';
 import { newReplayState } from '../../../../src/worker/sessions/live-session.js';
 import { LoginDesk } from '../../../../src/worker/sessions/login-desk.js';
 import { LoginTries } from '../../../../src/worker/sessions/login-tries.js';
+import { noteSeen } from '../../../../src/worker/sessions/session.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
 import { UserFollows } from '../../../../src/worker/sessions/user-follows.js';
 import { VisitorPlaces } from '../../../../src/worker/sessions/visitor-places.js';
 import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 import { fakeSession } from '../../../support/fake-connection.js';
+import { idOf } from '../../../support/messages.js';
 
 let sessions: SessionRegistry;
 let desk: LoginDesk;
@@ -98,6 +100,25 @@ describe('the login desk', () => {
     expect((await desk.login(session, request('u7', false))).fresh).toBe(false);
     expect(asked).toEqual(['u7']);
     expect(session.data.login?.ack).toBe(false);
+  });
+
+  test.each([
+    true,
+    false,
+  ])('remembers nothing of what a visitor or another user was sent; acknowledging: %s', async (ack) => {
+    const session = connect();
+    noteSeen(session.data.seen, 'notice', clock.moment());
+    await desk.login(session, request('u7', ack));
+    expect(session.data.seen.size).toBe(0);
+    noteSeen(session.data.seen, 'notice', clock.moment());
+    session.data.life.unconfirmed.set(idOf(1), { question: 1, at: clock.moment() });
+    await desk.login(session, request('u8', ack));
+    expect([session.data.seen.size, session.data.life.unconfirmed.size]).toEqual([0, 0]);
+    noteSeen(session.data.seen, 'own', clock.moment());
+    await desk.login(session, request('u8', ack));
+    expect(session.data.seen.size).toBe(1);
+    await desk.logout(session);
+    expect(session.data.seen.size).toBe(0);
   });
 
   test('replaces the first login by a second, one after the other', async () => {
