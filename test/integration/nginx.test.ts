@@ -48,6 +48,8 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
         // The proxy alone; clients come from other addresses of this machine, which must not be believed.
         SPUSH_TRUSTED_PROXIES: '["127.0.0.1"]',
         SPUSH_LINKS_PER_ADDRESS: String(LINKS_PER_ADDRESS),
+        // The name by which clients from there call, which nginx passes on.
+        SPUSH_API_ORIGINS: JSON.stringify(outside === undefined ? [] : [`http://${outside}`]),
         SPUSH_API_ALLOW: JSON.stringify(['203.0.113.0/24', '127.0.0.1', outside ?? '192.0.2.1']),
         SPUSH_API_KEYS: JSON.stringify(KEYS),
       },

@@ -49,6 +49,8 @@ export class NonceFile {
   #lines = 0;
   #waiting: { readonly line: string; readonly done: () => void }[] = [];
   #isWriting = false;
+  /** Some that are in the book were not written: the next writing is of all. */
+  #lacks = false;
   #failedAt: Moment | null = null;
   #lookedAt: Moment;
 
@@ -76,7 +78,10 @@ export class NonceFile {
   /** Resolves when it is in the file, or when that cannot be. */
   keep(nonce: KeptNonce): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#failedAt !== null && msSince(clock, this.#failedAt) < TRY_AGAIN_MS) return Promise.resolve();
+    if (this.#failedAt !== null && msSince(clock, this.#failedAt) < TRY_AGAIN_MS) {
+      this.#lacks = true;
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#failed(`${this.#file} is not written within ${PATIENCE_MS} ms`);
@@ -117,6 +122,7 @@ export class NonceFile {
   async #put(lines: readonly string[]): Promise<void> {
     if (
       this.#handle === null ||
+      this.#lacks ||
       this.#lines > 2 * this.#deps.book.size + LINES_SPARE ||
       (await this.#isGone())
     )
@@ -131,6 +137,7 @@ export class NonceFile {
   async #writeAnew(): Promise<void> {
     const { book } = this.#deps;
     await this.#closeHandle();
+    this.#lacks = false;
     const lines = [...book.all()].map(lineOf);
     await replaceFile(this.#file, `spush-nonces 1 ${this.#bootId} ${book.forgotten}\n${lines.join('')}`);
     this.#handle = await open(this.#file, 'a', PRIVATE_FILE_MODE);

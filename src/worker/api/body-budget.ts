@@ -3,7 +3,7 @@
  * and those who have not yet are counted apart, so that strangers keep no caller out, whatever they hold:
  *
  *     proven     the head was signed (version 2), the proof is complete, or another call from this address was proven lately
- *     unproven   everybody else; one address gets a part of it only
+ *     unproven   everybody else; one address gets a part of it only, and a small call finds room when all of it is taken
  */
 import { addressBudgetKey } from '../../platform/auth/client-address.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
@@ -18,10 +18,19 @@ export interface BodyLimits {
   readonly unproven: number;
   /** Of one address, as long as its head does not prove who calls; half of `proven` where calls were proven lately. */
   readonly perAddress: number;
+  /** Above `unproven`, for addresses that hold little: a caller whose first call of version 1 comes while strangers hold all. */
+  readonly reserve: number;
 }
 
 /** 32 of the largest bodies each; 8 for one address. */
-export const BODY_LIMITS: BodyLimits = { proven: 64 * MIB, unproven: 64 * MIB, perAddress: 16 * MIB };
+export const BODY_LIMITS: BodyLimits = {
+  proven: 64 * MIB,
+  unproven: 64 * MIB,
+  perAddress: 16 * MIB,
+  reserve: 32 * MIB,
+};
+/** An address that holds no more than this finds room in the reserve. */
+const SMALL_BYTES = 64 * 1024;
 /** Addresses from which calls were proven lately; above it the one that was proven longest ago is forgotten. */
 const KNOWN_MAX = 1000;
 const KNOWN_MS = 3_600_000;
@@ -40,6 +49,7 @@ interface Pool {
   readonly name: 'proven' | 'unproven';
   readonly max: number;
   readonly perAddress: number;
+  readonly reserve: number;
   held: number;
   /** Of calls whose heads do not prove who calls, by address. */
   readonly byAddress: Map<string, number>;
@@ -54,15 +64,16 @@ export class BodyBudget {
 
   constructor(clock: Pick<Clock, 'moment'>, limits: BodyLimits = BODY_LIMITS) {
     this.#clock = clock;
-    const pool = (name: Pool['name'], max: number, perAddress: number): Pool => ({
+    const pool = (name: Pool['name'], max: number, perAddress: number, reserve: number): Pool => ({
       name,
       max,
       perAddress,
+      reserve,
       held: 0,
       byAddress: new Map(),
     });
-    this.#proven = pool('proven', limits.proven, limits.proven / 2);
-    this.#unproven = pool('unproven', limits.unproven, limits.perAddress);
+    this.#proven = pool('proven', limits.proven, limits.proven / 2, 0);
+    this.#unproven = pool('unproven', limits.unproven, limits.perAddress, limits.reserve);
   }
 
   /** Bytes held now. */
@@ -116,10 +127,10 @@ export class BodyBudget {
 
 function assertRoom(pool: Pool, more: number, key: string | null): void {
   if (more <= 0) return;
-  if (pool.held + more > pool.max) throw tooMany(`the ${pool.name} calls in work hold`, pool.held, pool.max);
-  if (key === null) return;
-  const ofAddress = pool.byAddress.get(key) ?? 0;
-  if (ofAddress + more > pool.perAddress)
+  const ofAddress = key === null ? 0 : (pool.byAddress.get(key) ?? 0);
+  const max = ofAddress + more <= SMALL_BYTES ? pool.max + pool.reserve : pool.max;
+  if (pool.held + more > max) throw tooMany(`the ${pool.name} calls in work hold`, pool.held, max);
+  if (key !== null && ofAddress + more > pool.perAddress)
     throw tooMany('the calls in work from this address hold', ofAddress, pool.perAddress);
 }
 

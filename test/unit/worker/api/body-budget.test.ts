@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
-import { BodyBudget } from '../../../../src/worker/api/body-budget.js';
+import { BodyBudget, type BodyLimits } from '../../../../src/worker/api/body-budget.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 
 const TOO_MANY = expect.objectContaining({ code: 'TOO_MANY' });
 
-function budget() {
+function budget(limits: Partial<BodyLimits> = {}) {
   const clock = new FakeClock();
-  return { clock, bodies: new BodyBudget(clock, { proven: 1000, unproven: 1000, perAddress: 300 }) };
+  const all = { proven: 1000, unproven: 1000, perAddress: 300, reserve: 0, ...limits };
+  return { clock, bodies: new BodyBudget(clock, all) };
 }
 
 test('what is held is counted as it grows, and given back once', () => {
@@ -42,6 +43,19 @@ test('strangers who hold all they can keep out nobody who is proven', () => {
   const more = bodies.open('198.51.100.1');
   more.prove();
   expect(() => more.hold(1)).toThrow(TOO_MANY);
+});
+
+test('an address that holds little finds room when strangers hold all, up to the reserve', () => {
+  const KIB = 1024;
+  const { bodies } = budget({ unproven: 1000 * KIB, perAddress: 500 * KIB, reserve: 100 * KIB });
+  bodies.open('192.0.2.1').hold(500 * KIB);
+  bodies.open('192.0.2.2').hold(500 * KIB);
+  const small = bodies.open('198.51.100.1');
+  small.hold(64 * KIB);
+  expect(() => small.hold(65 * KIB)).toThrow(TOO_MANY);
+  expect(() => bodies.open('192.0.2.1').hold(1)).toThrow(TOO_MANY);
+  bodies.open('198.51.100.2').hold(36 * KIB);
+  expect(() => bodies.open('198.51.100.3').hold(1)).toThrow(TOO_MANY);
 });
 
 test('what was held before the proof goes over with it, also when there is no room', () => {
