@@ -19,6 +19,7 @@ import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { descriptorLimit, type WorkerRoom, workerRoom } from '../platform/limits/descriptors.js';
 import { visitorShare } from '../platform/limits/visitor-share.js';
 import type { Log } from '../platform/log/log.js';
+import { refusalLog } from '../platform/log/refusal-log.js';
 import { seldomLog } from '../platform/log/seldom-log.js';
 import { openLoopDelay } from '../platform/metrics/loop-delay.js';
 import { measuredStore } from '../platform/metrics/measured-store.js';
@@ -158,11 +159,16 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     meter: metrics.gzcp,
   });
   const retryAfter = (): number => retrySpread(system());
+  const refusals = refusalLog(log, clock);
   const desk = new LoginDesk({
     verifier,
     sessions,
     follows,
-    tries: new LoginTries(clock, () => system().LoginTriesPerAddress),
+    tries: new LoginTries({
+      clock,
+      max: () => system().LoginTriesPerAddress,
+      onRefused: (reason, address) => refusals.warn('login.refused', { reason, address }),
+    }),
     visitors,
     system,
     clock,

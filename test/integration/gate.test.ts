@@ -1,4 +1,6 @@
 /** What stands at the gate: who a caller is taken for, how many may come, and what of a request's head counts. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HEADER_LINES_MAX } from '../../src/worker/gateway/request-head.js';
 import { Daemon } from '../support/daemon.js';
@@ -123,4 +125,29 @@ test.each([
   const text = await answerTo(head);
   expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(text).not.toContain('100 Continue');
+});
+
+test('every refusal leaves a line that says who and why, and not one each', async () => {
+  const told = 'X-Forwarded-For: 203.0.113.77\r\n';
+  const upgrade = (more: string): string => `GET / HTTP/1.1\r\nHost: a\r\n${told}${more}${UPGRADE}\r\n`;
+  for (let n = 0; n < 20; n += 1) await answerTo(`${PUSH}${told}Connection: close\r\n\r\n${MESSAGE}`);
+  await answerTo(`GET /metrics HTTP/1.1\r\nHost: a\r\n${told}Connection: close\r\n\r\n`);
+  await answerTo(upgrade('').replace('Version: 13', 'Version: 8'));
+  await answerTo(upgrade('').replace('GET /', 'GET /elsewhere'));
+  await answerTo(upgrade('A: 1\r\n'.repeat(HEADER_LINES_MAX)));
+  await answerTo(`GET /healthz HTTP/1.1\r\nHost: a\r\n${'A: 1\r\n'.repeat(HEADER_LINES_MAX)}${told}\r\n`);
+  await answerTo('what is this');
+  const lines = readFileSync(path.join(daemon.home, 'Log/websocket.log'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"203.0.113.77"') || line.includes('http.malformed'))
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ event, reason, count }) => [event, reason, count])).toEqual([
+    ['api.refused', 'UNAUTHORIZED', 1],
+    ['api.refused', 'FORBIDDEN', 1],
+    ['gateway.refused', 'version', 1],
+    ['gateway.refused', 'path', 1],
+    ['gateway.refused', 'headers', 1],
+    ['api.refused', 'headers', 1],
+    ['http.malformed', '400 Bad Request', 1],
+  ]);
 });

@@ -59,3 +59,15 @@ test('wss works without nginx, and a renewed certificate is taken without closin
   expect((await client.ask('ping')).code).toBe(200);
   await client.close();
 });
+
+test('calls that offer an upgrade are calls over TLS too, one behind the other', async () => {
+  const offer = 'GET /healthz HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n';
+  const socket = connect({ port: daemon.port, host: '127.0.0.1', rejectUnauthorized: false });
+  let text = '';
+  socket.on('data', (part: Buffer) => {
+    text += part.toString();
+  });
+  socket.write(offer.repeat(3));
+  await expect.poll(() => text.split('HTTP/1.1 200 OK').length - 1, { timeout: 10_000 }).toBe(3);
+  socket.destroy();
+});

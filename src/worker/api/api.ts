@@ -14,6 +14,7 @@ import type { NonceGuard } from '../../platform/auth/call-verifier.js';
 import type { Bus } from '../../platform/bus/bus.js';
 import type { Config } from '../../platform/config/config-schema.js';
 import type { Log } from '../../platform/log/log.js';
+import { refusalLog } from '../../platform/log/refusal-log.js';
 import { seldomLog } from '../../platform/log/seldom-log.js';
 import type { Metrics } from '../../platform/metrics/metrics.js';
 import { scrape } from '../../platform/metrics/scrape.js';
@@ -22,6 +23,7 @@ import type { Clock } from '../../shared/base/clock.js';
 import { forStrangers, isSpushError, SpushError } from '../../shared/base/errors.js';
 import { shown } from '../../shared/protocol/api-values.js';
 import type { Acceptance } from '../delivery/acceptance.js';
+import type { HeadFault } from '../gateway/request-head.js';
 import { createAccess } from './access.js';
 import { assertAnnouncedFits } from './announced-body.js';
 import { type Answer, fault, lastAnswer, send } from './answer.js';
@@ -57,17 +59,20 @@ export interface Api {
   /** For the server's `checkContinue`: a caller that will be refused need not send its body. */
   handleContinue(req: IncomingMessage, res: ServerResponse): void;
   /** The head of the call is at fault, whatever it asks for; the connection ends with the answer. Never throws. */
-  refuse(req: IncomingMessage, res: ServerResponse, fault: { status: number; msg: string }): void;
+  refuse(req: IncomingMessage, res: ServerResponse, fault: HeadFault): void;
 }
 
 /** Path label of calls that no route knows. */
 const UNKNOWN_PATH = 'unknown';
 const CALLER_GONE_STATUS = 499;
+/** Of calls that were turned away for who made them, or how many or how large they are; the others are for the caller only. */
+const REFUSALS: ReadonlySet<number> = new Set([401, 403, 413, 429]);
 
 export function createApi(deps: ApiDeps): Api {
   const access = createAccess(deps);
   const bodies = new BodyBudget(deps.clock);
   const seldom = seldomLog(deps.log, deps.clock);
+  const refusals = refusalLog(deps.log, deps.clock);
   const routes: Route[] = [
     ...pushRoutes(deps),
     ...questionRoutes(deps),
@@ -117,6 +122,7 @@ export function createApi(deps: ApiDeps): Api {
       reply(req, res, await work());
     } catch (error) {
       if (error instanceof CallerGone) return;
+      if (isSpushError(error) && REFUSALS.has(error.status)) refused(req, path, error.code);
       reply(req, res, fault(isSpushError(error) ? told(req, error, path) : internal(error, path)));
     }
   }
@@ -127,6 +133,10 @@ export function createApi(deps: ApiDeps): Api {
     if (outside === error || isOfOperators(req)) return error;
     seldom.warn('api.unavailable', { path, code: error.code, error: error.message });
     return outside;
+  }
+
+  function refused(req: IncomingMessage, path: string, reason: string): void {
+    refusals.warn('api.refused', { reason, address: access.clientAddress(req), path });
   }
 
   function isOfOperators(req: IncomingMessage): boolean {
@@ -179,7 +189,10 @@ export function createApi(deps: ApiDeps): Api {
       waiting.add(req);
       handle(req, res);
     },
-    refuse: (req, res, head) => void serve(req, res, UNKNOWN_PATH, () => lastAnswer(head)),
+    refuse(req, res, head) {
+      refused(req, UNKNOWN_PATH, head.reason);
+      void serve(req, res, UNKNOWN_PATH, () => lastAnswer(head));
+    },
   };
 }
 

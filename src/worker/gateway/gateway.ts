@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { ForeignCaller } from '../../platform/auth/foreign-caller.js';
 import type { SystemConfig } from '../../platform/config/config-schema.js';
+import { type RefusalLog, refusalLog } from '../../platform/log/refusal-log.js';
 import { nowSeconds } from '../../shared/base/clock.js';
 import type { SessionData } from '../../shared/domain/session.js';
 import { CLOSE, type CloseCode } from '../../shared/protocol/close-codes.js';
@@ -89,6 +90,7 @@ export interface GatewayDeps extends CommandDeps {
 export class Gateway {
   readonly #deps: GatewayDeps;
   readonly #server: WebSocketServer;
+  readonly #refusals: RefusalLog;
   readonly #attached = new Map<LiveSession, Attached>();
   #closing: Closing | null = null;
   /** Upgrades that wait for a permit. */
@@ -96,6 +98,7 @@ export class Gateway {
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    this.#refusals = refusalLog(deps.log, deps.clock);
     const { PayloadBytesMax, FragmentsMax } = deps.system();
     // ws has these two, its type declarations have not yet.
     const options: ServerOptions & { maxPendingAutoPongs: number; closeTimeout: number } = {
@@ -118,8 +121,9 @@ export class Gateway {
       socket.destroy();
     };
     socket.on('error', onError);
+    const address = this.#deps.clientAddress(req);
     const refuse = (reason: string, refusal: Refusal): void => {
-      this.#deps.onRefused(reason);
+      this.#refused(reason, address);
       refuseUpgrade(socket, refusal);
     };
     const faulty = this.#fault(req);
@@ -127,7 +131,6 @@ export class Gateway {
       refuse(faulty.reason, faulty.refusal);
       return;
     }
-    const address = this.#deps.clientAddress(req);
     const key = this.#deps.budgetKey(address);
     if (key !== null && !this.#deps.budget.takeLink(key, this.#deps.system().LinksPerAddress)) {
       refuse('address', {
@@ -268,10 +271,15 @@ export class Gateway {
       place.hold(this.#open(ws, socket, address));
     });
     if (!opened) {
-      this.#deps.onRefused('handshake');
+      this.#refused('handshake', address);
       giveBack();
     }
     return opened;
+  }
+
+  #refused(reason: string, address: string): void {
+    this.#deps.onRefused(reason);
+    this.#refusals.warn('gateway.refused', { reason, address });
   }
 
   #open(ws: WebSocket, socket: Duplex, address: string): LiveSession {

@@ -13,7 +13,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { ADDRESS_UNKNOWN } from '../../platform/auth/client-address.js';
 import type { Log } from '../../platform/log/log.js';
+import { type RefusalLog, refusalLog } from '../../platform/log/refusal-log.js';
 import { seldomLog } from '../../platform/log/seldom-log.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { isBetweenMessages } from './http-parser.js';
@@ -69,6 +71,7 @@ interface Connection {
 export class HttpConnections {
   readonly #deps: HttpConnectionsDeps;
   readonly #log: Pick<Log, 'warn'>;
+  readonly #refusals: RefusalLog;
   readonly #all = new Map<Socket, Connection>();
   readonly #silent = new Set<Connection>();
   readonly #kept = new Set<Connection>();
@@ -82,6 +85,7 @@ export class HttpConnections {
   constructor(deps: HttpConnectionsDeps) {
     this.#deps = deps;
     this.#log = seldomLog(deps.log, deps.clock);
+    this.#refusals = refusalLog(deps.log, deps.clock);
     this.#since = deps.clock.moment();
     this.#timer = this.#lookEvery(LOOK_MS);
   }
@@ -306,7 +310,8 @@ export class HttpConnections {
 
   #refuse(socket: Socket, reason: HttpRefusal): void {
     this.#deps.onRefused(reason);
-    this.#log.warn('http.refused', { reason, address: socket.remoteAddress, open: this.#all.size });
+    const address = socket.remoteAddress ?? ADDRESS_UNKNOWN;
+    this.#refusals.warn('http.refused', { reason, address, open: this.#all.size });
     socket.destroy();
   }
 

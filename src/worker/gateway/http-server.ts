@@ -8,8 +8,10 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { ADDRESS_UNKNOWN } from '../../platform/auth/client-address.js';
 import type { SystemConfig } from '../../platform/config/config-schema.js';
 import type { Log } from '../../platform/log/log.js';
+import { refusalLog } from '../../platform/log/refusal-log.js';
 import { errorText } from '../../shared/base/errors.js';
 import { HttpConnections, type HttpConnectionsDeps } from './http-connections.js';
 import { EXPECTATION_FAULT, type HeadFault, headFault, toOriginForm } from './request-head.js';
@@ -96,9 +98,21 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     toOriginForm(req);
     void deps.onUpgrade(req, socket, head).finally(() => connections.forget(req.socket));
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (connections.isAway(socket as Socket)) socket.destroy();
-    else onClientError(error, socket);
+  const refusals = refusalLog(log, deps.clock);
+  server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
+    const socket = stream as Socket;
+    if (connections.isAway(socket) || error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? '400 Bad Request';
+    // Who has said nothing at all is no caller: a check whether the port is open.
+    if (socket.bytesRead > 0) {
+      const address = socket.remoteAddress ?? ADDRESS_UNKNOWN;
+      refusals.warn('http.malformed', { reason: status, address, code: error.code });
+    }
+    // What does not even become a request is answered, and its connection closed.
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   });
   // It never listens; this is what starts its watch over requests that do not arrive.
   server.emit('listening');
@@ -134,13 +148,3 @@ const CLIENT_ERROR_STATUS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
-
-/** What does not even become a request is answered, and its connection closed. */
-function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}

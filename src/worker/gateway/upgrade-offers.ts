@@ -21,6 +21,9 @@ function offersWebSocket(upgrade: string): boolean {
   return upgrade.split(',').some((protocol) => protocol.trim().toLowerCase() === 'websocket');
 }
 
+/** Connections whose latest request carries an offer: only there the parser stops behind a call, and tells no fault. */
+const offering = new WeakSet<Socket>();
+
 /**
  * Node sets `upgrade` to what its parser found, before the headers are there, and asks for it when they are
  * (lib/_http_common.js, lib/_http_server.js). CONNECT has no other meaning and stays what it is.
@@ -35,6 +38,8 @@ export class OfferingMessage extends IncomingMessage {
 
   set upgrade(offered: unknown) {
     this.offered = offered;
+    if (offered === true) offering.add(this.socket);
+    else if (offered === false) offering.delete(this.socket);
   }
 }
 
@@ -59,6 +64,7 @@ export function readOnAfterOffers(socket: Socket): void {
     let done = result;
     let bytes: Buffer | null = null;
     while (
+      offering.has(socket) &&
       typeof done === 'number' &&
       parserOf(socket) === parser &&
       !socket.destroyed &&

@@ -17,17 +17,25 @@ interface Line {
   readonly waiting: ((mayTry: boolean) => void)[];
 }
 
+export interface LoginTriesOptions {
+  readonly clock: Pick<Clock, 'moment'>;
+  /** Refused logins of an address in a minute, now. */
+  readonly max: () => number;
+  readonly onRefused: (reason: 'login' | 'login-tries', address: string) => void;
+}
+
 export class LoginTries {
   readonly #clock: Pick<Clock, 'moment'>;
   readonly #max: () => number;
+  readonly #onRefused: LoginTriesOptions['onRefused'];
   readonly #lines = new Map<string, Line>();
   #refusals = new Map<string, number>();
   #minuteStartedAt: Moment;
 
-  /** @param max refused logins of an address in a minute, now */
-  constructor(clock: Pick<Clock, 'moment'>, max: () => number) {
+  constructor({ clock, max, onRefused }: LoginTriesOptions) {
     this.#clock = clock;
     this.#max = max;
+    this.#onRefused = onRefused;
     this.#minuteStartedAt = clock.moment();
   }
 
@@ -35,12 +43,16 @@ export class LoginTries {
   async run<T>(address: string, login: () => Promise<T>): Promise<T> {
     const line = this.#lineOf(address);
     if (!(await this.#enter(address, line))) {
+      this.#onRefused('login-tries', address);
       throw new SpushError('TOO_MANY', 'too many refused logins from this address: try again in a minute');
     }
     try {
       return await login();
     } catch (error) {
-      if (isSpushError(error, 'LOGIN_REFUSED')) this.#refused(address);
+      if (isSpushError(error, 'LOGIN_REFUSED')) {
+        this.#refused(address);
+        this.#onRefused('login', address);
+      }
       throw error;
     } finally {
       line.running -= 1;

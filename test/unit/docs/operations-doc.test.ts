@@ -87,7 +87,7 @@ describe('docs/OPERATIONS.md', () => {
     const named = firstCells(section('## Logs'));
     const errors = found(/log(?:\(\))?\.error\(\s*'([^']+)'/g);
     expect(errors.filter((event) => !named.includes(event))).toEqual([]);
-    const events = found(/(?:log(?:\(\))?|seldom)\.(?:error|warn|info)\(\s*'([^']+)'/g);
+    const events = found(/(?:log(?:\(\))?|seldom|refusals)\.(?:error|warn|info)\(\s*'([^']+)'/g);
     expect(named.filter((event) => !events.includes(event))).toEqual([]);
   });
 

@@ -51,7 +51,7 @@ beforeEach(() => {
         followed.delete(uid);
       },
     }),
-    tries: new LoginTries(clock, () => 2),
+    tries: new LoginTries({ clock, max: () => 2, onRefused() {} }),
     budgetKey: (address) => address,
     retryAfter: () => 7,
     visitors: new VisitorPlaces(

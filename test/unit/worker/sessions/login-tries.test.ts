@@ -9,13 +9,19 @@ let max: number;
 /** Calls to the main site, each waiting for its answer. */
 let calls: ((answer: 'user' | 'nobody' | 'away') => void)[];
 let most: number;
+let refused: string[];
 
 beforeEach(() => {
   clock = new FakeClock();
   max = 60;
-  tries = new LoginTries(clock, () => max);
+  tries = new LoginTries({
+    clock,
+    max: () => max,
+    onRefused: (reason) => void refused.push(reason),
+  });
   calls = [];
   most = 0;
+  refused = [];
 });
 
 function login(address = 'a'): Promise<string> {
@@ -62,6 +68,7 @@ describe('the tries of an address', () => {
     const results = logins(400);
     expect(await answerAll('nobody')).toBe(60);
     expect(counts(await results)).toEqual({ LOGIN_REFUSED: 60, TOO_MANY: 340 });
+    expect(counts(refused)).toEqual({ login: 60, 'login-tries': 340 });
   });
 
   test('cost nothing when the key is somebody’s: a whole school gets in, so many at a time', async () => {
