@@ -63,6 +63,7 @@ function connect(data = createSessionData('203.0.113.7', clock)) {
   const connection = new WsConnection(ws as unknown as WebSocket, socket as unknown as Duplex, data, {
     clock,
     limits: () => ({ softBytes: 1000, hardBytes: 10_000, stallMs: 60_000 }),
+    backlog: { isBehind: () => {}, full: false },
     retryAfter: () => 1,
     onSlowClosed: () => {},
     answerMs: () => SYSTEM.ProbeAnswerSeconds * 1000,
