@@ -33,6 +33,8 @@ export class Backlog {
   #bytes = 0;
   #ofUsers = new Map<number, number>();
   #countedAt: Moment | null = null;
+  /** Since the last count: it looks at everybody. */
+  #triedToMakeRoom = false;
 
   constructor(deps: BacklogDeps) {
     this.#deps = deps;
@@ -58,8 +60,10 @@ export class Backlog {
     this.#count();
     const max = this.#deps.bytesMax();
     if ((this.#ofUsers.get(uid) ?? 0) >= max * USER_PART) return false;
-    if (this.#bytes < max) return true;
-    this.#makeRoom(max);
+    if (this.#bytes >= max && !this.#triedToMakeRoom) {
+      this.#triedToMakeRoom = true;
+      this.#makeRoom(max);
+    }
     return this.#bytes < max;
   }
 
@@ -67,6 +71,7 @@ export class Backlog {
     const now = this.#deps.clock.moment();
     if (this.#countedAt !== null && msBetween(this.#countedAt, now) < COUNT_MS) return;
     this.#countedAt = now;
+    this.#triedToMakeRoom = false;
     this.#bytes = 0;
     this.#ofUsers = new Map();
     for (const connection of this.#behind) {

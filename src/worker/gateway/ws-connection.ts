@@ -47,7 +47,7 @@ export class WsConnection implements Connection, BehindConnection {
     this.#deps = deps;
     this.#outbox = new Outbox(socket, deps.limits);
     const { answerMs, onConfirmed } = deps;
-    this.#life = new SignsOfLife(socket, data.life, { answerMs, onConfirmed });
+    this.#life = new SignsOfLife(socket, data.life, { answerMs, onConfirmed, mayAsk: () => this.open });
   }
 
   get open(): boolean {
@@ -133,8 +133,8 @@ export class WsConnection implements Connection, BehindConnection {
 
   lost(now: Moment, limits: SilenceLimits): boolean {
     // While it is we who do not read, and while it still takes what was written before the question, it cannot be judged.
-    const busy = this.#ws.isPaused || this.#outbox.unsentBytes > 0;
-    return this.open && this.#life.lost(now, limits, busy);
+    const busy = (): boolean => this.#ws.isPaused || this.#outbox.unsentBytes > 0;
+    return this.#data.life.silentSince !== null && this.open && this.#life.lost(now, limits, busy);
   }
 
   stalled(now: Moment): boolean {

@@ -133,8 +133,12 @@ export class FairTurns {
 
   #dropUnwanted(user: UserTurns): void {
     if (user.waiting.every(({ wanted }) => wanted())) return;
-    for (const { wanted, drop } of user.waiting) if (!wanted()) drop();
-    user.waiting = user.waiting.filter(({ wanted }) => wanted());
+    const { waiting } = user;
+    user.waiting = [];
+    for (const turn of waiting) {
+      if (turn.wanted()) user.waiting.push(turn);
+      else turn.drop();
+    }
   }
 
   #lookAgain(): void {

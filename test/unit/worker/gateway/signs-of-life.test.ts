@@ -225,6 +225,15 @@ describe('a client that does not acknowledge', () => {
     expect(confirmed).toEqual([idOf(1), idOf(2)]);
   });
 
+  test('is asked nothing more when its connection is being closed; an answer still counts', () => {
+    const { connection, socket, confirmed, pong } = connect();
+    connection.offer(PUSH, [idOf(1)]);
+    connection.offer(PUSH, [idOf(2)]);
+    connection.end(4000, 'kicked', null);
+    pong(1);
+    expect([confirmed, socket.asked]).toEqual([[idOf(1)], [1]]);
+  });
+
   test('gets no more than can be remembered until some of it has arrived', async () => {
     const { connection, socket, confirmed, pong } = connect();
     for (let n = 0; n < UNCONFIRMED_MAX; n += 1) expect(connection.offer(PUSH, [idOf(n)])).toBe('written');
