@@ -15,7 +15,7 @@ const ROUNDS = 3;
 const SECONDS = Number(process.env['SPUSH_TEST_GREEDY_SECONDS'] ?? 3);
 /** The greedy one works as hard as it can on one of the two cores. */
 const WAITS_FACTOR = 5;
-const WAITS_MS_MIN = 600;
+const WAITS_MS_MIN = 1500;
 const GROWTH_MIB_MAX = 100;
 const MIB_MAX = 600;
 const GREEDY = 66;
@@ -92,3 +92,25 @@ test('a reader who takes what he asks for gets all of it, in a row of pages that
   );
   await reader.close();
 });
+
+test('commands that wait in the socket are answered once each, by whoever has the connection', async () => {
+  const readers = await Promise.all([701, 702, 703, 704].map((uid) => WsClient.login(daemon.wsUrl, uid)));
+  const sent = new Map(readers.map((reader) => [reader, [] as string[]]));
+  const send = (): void => {
+    for (const [reader, ids] of sent) for (let n = 0; n < 450; n += 1) ids.push(reader.send('unread'));
+  };
+  send();
+  const reload = daemon.run('server', 'reload');
+  await sleep(1500);
+  send();
+  const { exitCode, stderr } = await reload;
+  expect(exitCode, stderr).toBe(0);
+  for (const [reader, ids] of sent) {
+    await reader.until(() => reader.frames.length >= ids.length + 2, 30_000);
+    const answers = reader.frames.filter(({ cmd }) => cmd === 'unread');
+    expect(answers.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+    expect(answers.every(({ code }) => code === 200)).toBe(true);
+    expect(reader.closed).toBeNull();
+    await reader.close();
+  }
+}, 60_000);

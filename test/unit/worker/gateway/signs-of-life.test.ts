@@ -229,7 +229,7 @@ describe('a client that does not acknowledge', () => {
     const { connection, socket, confirmed, pong } = connect();
     connection.offer(PUSH, [idOf(1)]);
     connection.offer(PUSH, [idOf(2)]);
-    connection.end(4000, 'kicked', null);
+    connection.end(4001, 'silent', null);
     pong(1);
     expect([confirmed, socket.asked]).toEqual([[idOf(1)], [1]]);
   });
