@@ -115,6 +115,8 @@ export default {
   // told to fetch them); above the hard mark, or without progress for OutboxSeconds, it is closed with 4002.
   // OutboxSoftBytes: 262_144,
   // OutboxHardBytes: 1_048_576,
+  // Of all connections of a Worker together; above it those that are behind wait, and who stands still is closed.
+  // OutboxWorkerBytes: 134_217_728,
   // OutboxSeconds: 60,
 
   // --- Messages (live) -----------------------------------------------------------------------------------------------

@@ -43,7 +43,9 @@ import { MovedMessages } from './delivery/moved-messages.js';
 import { Replays } from './delivery/replay.js';
 import { SentMarks } from './delivery/sent-marks.js';
 import { AddressBudget } from './gateway/address-budget.js';
+import { Backlog } from './gateway/backlog.js';
 import { DoorLink } from './gateway/door-link.js';
+import { FrameTurns } from './gateway/frame-turns.js';
 import { Gateway, retrySpread } from './gateway/gateway.js';
 import { HandshakeMeter } from './gateway/handshake-meter.js';
 import { createHttpServer } from './gateway/http-server.js';
@@ -55,6 +57,7 @@ import { Reception } from './handoff/reception.js';
 import { TransitBox } from './handoff/transit-box.js';
 import { MemoryWatch } from './memory-watch.js';
 import { nodeTroubles } from './node-troubles.js';
+import { ReaderStore } from './readers/reader-store.js';
 import { createAnswers } from './sessions/answer-questions.js';
 import { LoginDesk } from './sessions/login-desk.js';
 import { LoginTries } from './sessions/login-tries.js';
@@ -101,7 +104,9 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
 
   const sessions = new SessionRegistry();
   const marks = new SentMarks({ store, clock, log });
-  const replays = new Replays({ store, delivery: () => delivery, clock, log });
+  const backlog = new Backlog({ clock, bytesMax: () => system().OutboxWorkerBytes });
+  const readerStore = new ReaderStore(store, (uid) => backlog.hasRoom(uid));
+  const replays = new Replays({ store: readerStore, delivery: () => delivery, clock, log });
   const transit = new TransitBox(clock);
   const delivery: Delivery = new Delivery({
     sessions,
@@ -179,7 +184,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   const trusted = latestAddressList(() => system().TrustedProxies);
   const handshakes = new HandshakeMeter(clock, Math.random);
   const gateway = new Gateway({
-    store,
+    store: readerStore,
     bus,
     desk,
     replays,
@@ -190,6 +195,8 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     seldom,
     sessions,
     marks,
+    backlog,
+    frames: new FrameTurns(clock),
     links,
     visitors,
     handshakes,

@@ -29,7 +29,14 @@ const KEYS = { site: 'a secret of the test' };
 
 function signature(body: string): Record<string, string> {
   const timestamp = Math.floor(Date.now() / 1000);
-  const call = { method: 'POST', path: CALLERS_PATH, body, timestamp, nonce: randomUUID() };
+  const call = {
+    method: 'POST',
+    path: CALLERS_PATH,
+    contentType: 'application/json',
+    body,
+    timestamp,
+    nonce: randomUUID(),
+  };
   return signCall({ id: 'site', secret: KEYS.site }, call);
 }
 

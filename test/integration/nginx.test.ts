@@ -33,7 +33,14 @@ interface Answer {
 function sign(path: string, body: string): Record<string, string> {
   const timestamp = Math.floor(Date.now() / 1000);
   const key = { id: 'nginx', secret: KEYS.nginx };
-  return signCall(key, { method: 'POST', path, body, timestamp, nonce: randomUUID() });
+  return signCall(key, {
+    method: 'POST',
+    path,
+    contentType: 'application/json',
+    body,
+    timestamp,
+    nonce: randomUUID(),
+  });
 }
 
 describe.skipIf(nginxProgram === null)('behind nginx', () => {

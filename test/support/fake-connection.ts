@@ -50,6 +50,25 @@ export class FakeConnection implements Connection {
     });
   }
 
+  get flowing(): boolean {
+    return !this.slow;
+  }
+
+  emptied(): Promise<void> {
+    return this.drained();
+  }
+
+  /** Whether the client is read from. */
+  reading = true;
+
+  pause(): void {
+    this.reading = false;
+  }
+
+  resume(): void {
+    this.reading = true;
+  }
+
   drain(): void {
     this.slow = false;
     for (const resolve of this.#waiting.splice(0)) resolve();

@@ -160,6 +160,15 @@ export const systemSchema = z.strictObject({
   OutboxHardBytes: bytes
     .default(1_048_576)
     .meta(live('Unsent bytes of one connection above which it is closed with 4002.', 'bytes')),
+  OutboxWorkerBytes: bytes
+    .min(16_777_216)
+    .default(134_217_728)
+    .meta(
+      live(
+        'Unsent bytes of all connections of a Worker; above it those that are behind wait, and who stands still is closed with 4002.',
+        'bytes',
+      ),
+    ),
   OutboxSeconds: seconds
     .default(60)
     .meta(

@@ -76,6 +76,10 @@ export class Canary {
         return 'written';
       },
       drained: () => Promise.resolve(),
+      flowing: true,
+      emptied: () => Promise.resolve(),
+      pause: () => {},
+      resume: () => {},
       stalled: () => false,
       lost: () => false,
       end: () => {},

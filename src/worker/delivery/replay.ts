@@ -8,7 +8,6 @@
  */
 
 import type { Log } from '../../platform/log/log.js';
-import type { MessageStore } from '../../platform/store/message-store.js';
 import type { Clock } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { MessageItem } from '../../shared/domain/message.js';
@@ -16,6 +15,7 @@ import { firstIdOf, idBefore, type MessageId, messageIdTime } from '../../shared
 import type { Login } from '../../shared/domain/session.js';
 import type { TravellingReplay } from '../../shared/protocol/handoff.js';
 import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
+import type { PageFor, ReaderStore } from '../readers/reader-store.js';
 import {
   isLoggedIn,
   isOf,
@@ -36,7 +36,7 @@ const COMMIT_MS_MAX = 5000;
 const LOOK_BACK_MS = SEEN_MS - 10_000;
 
 export interface ReplayDeps {
-  readonly store: Pick<MessageStore, 'pending' | 'list'>;
+  readonly store: Pick<ReaderStore, 'pending' | 'list'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly delivery: () => Pick<Delivery, 'replayItems' | 'liveItems'>;
   readonly log: Log;
@@ -167,11 +167,12 @@ export class Replays {
         session.missed = null;
       }
       const { after, settledSince } = state;
-      const page = await store.pending(uid, {
+      const query = {
         limit: PUSH_ITEMS_MAX,
         ...(after ? { after } : {}),
         ...(settledSince ? { settledSince } : {}),
-      });
+      };
+      const page = await store.pending(uid, query, pageFor(run));
       if (!isCurrent(run)) return;
       const inPage = new Set(page.map(({ id }) => id));
       state.held = state.held.filter(({ id }) => !inPage.has(id));
@@ -188,7 +189,7 @@ export class Replays {
   /** The reader's other devices settled what it missed: it gets the newest message once more, with `more`. */
   async #tellMore(run: Run, missedAbove: MessageId): Promise<void> {
     const { session, state, uid } = run;
-    const { items } = await this.#deps.store.list(uid, { limit: 1 });
+    const { items } = await this.#deps.store.list(uid, { limit: 1 }, pageFor(run));
     const [newest] = items;
     if (!newest || !isCurrent(run)) return;
     state.missedAbove = null;
@@ -239,6 +240,11 @@ interface Run {
   readonly session: LoggedInSession;
   readonly state: ReplayState;
   readonly uid: number;
+}
+
+function pageFor(run: Run): PageFor {
+  const { connection } = run.session;
+  return { wanted: () => isCurrent(run), ready: () => !connection.open || connection.flowing };
 }
 
 function isCurrent({ session, state, uid }: Run): boolean {

@@ -26,6 +26,7 @@ import { createSessionData } from '../sessions/session.js';
 import type { SessionRegistry } from '../sessions/session-registry.js';
 import type { Places, VisitorPlaces } from '../sessions/visitor-places.js';
 import type { AddressBudget } from './address-budget.js';
+import type { Backlog } from './backlog.js';
 import { closePaced } from './close-paced.js';
 import type { CommandDeps } from './commands/command-context.js';
 import type { HandshakeMeter } from './handshake-meter.js';
@@ -72,6 +73,7 @@ const REPLACED: Closing = { code: CLOSE.restart, reason: 'this process is replac
 export interface GatewayDeps extends CommandDeps {
   readonly sessions: SessionRegistry;
   readonly marks: Pick<SentMarks, 'add'>;
+  readonly backlog: Backlog;
   readonly links: Places;
   readonly visitors: VisitorPlaces;
   readonly handshakes: HandshakeMeter;
@@ -298,13 +300,14 @@ export class Gateway {
   }
 
   #attach(ws: WebSocket, socket: Duplex, data: SessionData, state: MessageLoopState | null): Attached {
-    const { stats, clock, system, marks } = this.#deps;
+    const { stats, clock, system, marks, backlog } = this.#deps;
     const connection = new WsConnection(ws, socket, data, {
       clock,
       limits: () => {
         const { OutboxSoftBytes, OutboxHardBytes, OutboxSeconds } = system();
         return { softBytes: OutboxSoftBytes, hardBytes: OutboxHardBytes, stallMs: OutboxSeconds * 1000 };
       },
+      backlog,
       retryAfter: () => this.#retryAfter(),
       onSlowClosed: () => {
         stats.slowClosed += 1;

@@ -1,6 +1,9 @@
 /**
  * The life of a frame: rate, envelope, command, handler, reply. Every frame gets its answer, and nothing a client sends
  * ends more than its own connection.
+ *
+ * A few commands run at a time, and none while too much is unsent: the rest waits in the socket, where TCP holds its client
+ * back. What was read before waits here, no more than one chunk of a socket. When the connection is gone, so is what waits.
  */
 
 import { nowSeconds } from '../../shared/base/clock.js';
@@ -17,6 +20,7 @@ import { logout } from './commands/logout.js';
 import { ping } from './commands/ping.js';
 import { read } from './commands/read.js';
 import { unread } from './commands/unread.js';
+import type { FrameTaker } from './frame-turns.js';
 import { RateBucket, type RateBucketState } from './rate-bucket.js';
 import { BINARY_FAULT, type Command, type Fault, readFrame } from './read-frame.js';
 import { textFrame } from './text-frame.js';
@@ -34,6 +38,8 @@ const HANDLERS: { readonly [C in WsCommandName]: CommandHandler<C> } = {
 /** Refused commands in a row after which a flooding client is sent away. */
 const REFUSED_MAX = 10_000;
 const RATE_RETRY_SECONDS = 1;
+/** Commands of one connection that run at a time. */
+export const RUNNING_MAX = 4;
 
 /** What of it travels when the connection is handed to another Worker. */
 export interface MessageLoopState {
@@ -42,12 +48,17 @@ export interface MessageLoopState {
   readonly refused: number;
 }
 
-export class MessageLoop {
+export class MessageLoop implements FrameTaker {
   readonly #session: LiveSession;
   readonly #deps: CommandDeps;
   readonly #rate: RateBucket;
   #refused: number;
   #running = 0;
+  /** Frames that were read and not looked at. */
+  #waiting: { readonly data: Buffer; readonly isBinary: boolean }[] = [];
+  /** Nothing is read from the client. */
+  #paused = false;
+  #awaitsRoom = false;
 
   /** @param state of a connection that comes from another Worker. */
   constructor(session: LiveSession, deps: CommandDeps, state: MessageLoopState | null) {
@@ -58,9 +69,9 @@ export class MessageLoop {
     this.#refused = state?.refused ?? 0;
   }
 
-  /** Commands that have no reply yet. */
+  /** Commands that have no reply yet, and frames that were not looked at. */
   get running(): number {
-    return this.#running;
+    return this.#running + this.#waiting.length;
   }
 
   get state(): MessageLoopState {
@@ -68,12 +79,58 @@ export class MessageLoop {
   }
 
   onMessage(data: Buffer, isBinary: boolean): void {
+    if (!this.#session.connection.open) return;
+    this.#deps.stats.requests += 1;
+    this.#waiting.push({ data, isBinary });
+    // Those before it are seen to already.
+    if (this.#waiting.length > 1) return;
+    if (this.#mayTake && this.#deps.frames.mayTake(this)) this.#take();
+    else this.#goOn();
+  }
+
+  /** For its turns: the next frame that waits. */
+  takeNext(): boolean {
+    if (!this.#session.connection.open) this.#waiting = [];
+    if (this.#waiting.length > 0 && this.#mayTake) this.#take();
+    this.#readOnlyIf(this.#waiting.length === 0);
+    if (this.#waiting.length === 0) return false;
+    if (this.#mayTake) return true;
+    // Else the end of a command goes on.
+    if (this.#running === 0) this.#goOnWhenEmptied();
+    return false;
+  }
+
+  get #mayTake(): boolean {
+    return this.#running < RUNNING_MAX && this.#session.connection.flowing;
+  }
+
+  #goOn(): void {
+    this.#readOnlyIf(this.#waiting.length === 0);
+    if (this.#waiting.length > 0) this.#deps.frames.wait(this);
+  }
+
+  #goOnWhenEmptied(): void {
+    if (this.#awaitsRoom) return;
+    this.#awaitsRoom = true;
+    void this.#session.connection.emptied().then(() => {
+      this.#awaitsRoom = false;
+      this.#goOn();
+    });
+  }
+
+  #readOnlyIf(reading: boolean): void {
+    if (this.#paused === !reading) return;
+    this.#paused = !reading;
+    if (reading) this.#session.connection.resume();
+    else this.#session.connection.pause();
+  }
+
+  #take(): void {
+    const next = this.#waiting.shift();
+    if (!next) return;
     const { data: session, connection } = this.#session;
-    const { clock, stats } = this.#deps;
-    if (!connection.open) return;
-    const now = clock.moment();
-    stats.requests += 1;
-    const frame = isBinary ? null : readFrame(data.toString());
+    const now = this.#deps.clock.moment();
+    const frame = next.isBinary ? null : readFrame(next.data.toString());
     if (!this.#rate.take(this.#rateLimit(), now)) {
       this.#tooMany(frame);
       return;
@@ -96,15 +153,19 @@ export class MessageLoop {
   }
 
   async #run(command: Command): Promise<void> {
+    const { connection } = this.#session;
     this.#running += 1;
     try {
       const result = await dispatch(command, this.#session, this.#deps);
+      // A large answer to another command may have been written meanwhile.
+      while (connection.open && !connection.flowing) await connection.emptied();
       this.#reply(command.cmd, command.id, 200, 'ok', result.body);
       result.afterReply?.();
     } catch (error) {
       this.#failed(command, error);
     } finally {
       this.#running -= 1;
+      if (this.#waiting.length > 0) this.#goOn();
     }
   }
 

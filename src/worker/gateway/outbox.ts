@@ -30,6 +30,8 @@ export class Outbox {
   /** Null: it was never looked at. */
   #stalledSince: Moment | null = null;
   #flushedBytes = 0;
+  /** Of an answer that is on its way and larger than the hard mark. */
+  #largeBytes = 0;
 
   constructor(socket: OutboxSocket, limits: () => OutboxLimits) {
     this.#socket = socket;
@@ -37,19 +39,19 @@ export class Outbox {
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength;
   }
 
-  /** Below the soft mark: live copies may be written. */
+  /** The stream asks for no drain: whoever has a choice may write. */
   get flowing(): boolean {
-    return this.#socket.writableLength <= this.#limits().softBytes;
+    return !this.#socket.writableNeedDrain;
   }
 
   /** A copy of something the store holds too: left out when the reader is slow. */
   offer(frame: Buffer): WriteResult {
     const socket = this.#socket;
     if (socket.destroyed || !socket.writable) return 'closed';
-    if (socket.writableLength > 0 && !this.flowing) return 'left-out';
+    if (socket.writableLength > this.#limits().softBytes) return 'left-out';
     socket.write(frame);
     return 'written';
   }
@@ -58,7 +60,11 @@ export class Outbox {
   put(frame: Buffer): WriteResult {
     const socket = this.#socket;
     if (socket.destroyed || !socket.writable) return 'closed';
-    if (socket.writableLength > this.#limits().hardBytes) return 'given-up';
+    const { hardBytes } = this.#limits();
+    if (socket.writableLength <= hardBytes) this.#largeBytes = 0;
+    if (socket.writableLength > hardBytes + this.#largeBytes) return 'given-up';
+    // An answer that is larger than the mark is no reason to give up whoever asked for it while it goes out.
+    if (frame.length > hardBytes) this.#largeBytes = frame.length;
     socket.write(frame);
     return 'written';
   }
@@ -80,14 +86,19 @@ export class Outbox {
 
   /** To be called now and then: true when unsent bytes have made no progress for too long. */
   stalled(now: Moment): boolean {
+    return this.stoodStillMs(now) >= this.#limits().stallMs;
+  }
+
+  /** For how long unsent bytes have made no progress, as far as it was called meanwhile. */
+  stoodStillMs(now: Moment): number {
     const unsent = this.#socket.writableLength;
     const flushed = (this.#socket.bytesWritten ?? 0) - unsent;
     if (unsent === 0 || flushed !== this.#flushedBytes) {
       this.#flushedBytes = flushed;
       this.#stalledSince = now;
-      return false;
+      return 0;
     }
     this.#stalledSince ??= now;
-    return msBetween(this.#stalledSince, now) >= this.#limits().stallMs;
+    return msBetween(this.#stalledSince, now);
   }
 }

@@ -31,6 +31,8 @@ export type LifeSocket = Pick<Duplex, 'write' | 'once' | 'off' | 'destroyed'> & 
 
 export interface SignsOfLifeDeps {
   readonly answerMs: () => number;
+  /** False: it is another's, or its close frame was sent. */
+  readonly mayAsk: () => boolean;
   /** These messages have arrived. */
   readonly onConfirmed: (ids: readonly MessageId[]) => void;
 }
@@ -106,7 +108,7 @@ export class SignsOfLife {
   }
 
   /** @param busy it cannot have answered yet: its time begins when it can. */
-  lost(now: Moment, { askMs, answerMs }: SilenceLimits, busy: boolean): boolean {
+  lost(now: Moment, { askMs, answerMs }: SilenceLimits, busy: () => boolean): boolean {
     const signs = this.#signs;
     if (signs.silentSince === null) return false;
     this.look();
@@ -117,11 +119,12 @@ export class SignsOfLife {
       signs.probedAt = now;
       return false;
     }
-    if (busy) signs.probedAt = now;
+    if (busy()) signs.probedAt = now;
     return msBetween(signs.probedAt, now) >= answerMs;
   }
 
   #ask(): void {
+    if (!this.#deps.mayAsk()) return;
     this.#signs.asked += 1;
     this.#socket.write(pingFrame(this.#signs.asked));
   }

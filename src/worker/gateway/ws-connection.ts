@@ -7,6 +7,7 @@ import type { SessionData } from '../../shared/domain/session.js';
 import { CLOSE, type CloseCode } from '../../shared/protocol/close-codes.js';
 import { eventText } from '../../shared/protocol/ws-frames.js';
 import type { Connection } from '../sessions/live-session.js';
+import type { Backlog, BehindConnection } from './backlog.js';
 import { Outbox, type OutboxLimits, type WriteResult } from './outbox.js';
 import { SignsOfLife, type SilenceLimits } from './signs-of-life.js';
 import { textFrame } from './text-frame.js';
@@ -19,6 +20,7 @@ const CLOSE_REASON_BYTES_MAX = 123;
 export interface WsConnectionDeps {
   readonly clock: Clock;
   readonly limits: () => OutboxLimits;
+  readonly backlog: Pick<Backlog, 'isBehind' | 'full'>;
   /** Seconds until a client that is sent away because it was slow may come back. */
   readonly retryAfter: () => number;
   readonly onSlowClosed: () => void;
@@ -28,7 +30,7 @@ export interface WsConnectionDeps {
   readonly onConfirmed: (ids: readonly MessageId[]) => void;
 }
 
-export class WsConnection implements Connection {
+export class WsConnection implements Connection, BehindConnection {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #data: SessionData;
@@ -45,7 +47,7 @@ export class WsConnection implements Connection {
     this.#deps = deps;
     this.#outbox = new Outbox(socket, deps.limits);
     const { answerMs, onConfirmed } = deps;
-    this.#life = new SignsOfLife(socket, data.life, { answerMs, onConfirmed });
+    this.#life = new SignsOfLife(socket, data.life, { answerMs, onConfirmed, mayAsk: () => this.open });
   }
 
   get open(): boolean {
@@ -55,7 +57,7 @@ export class WsConnection implements Connection {
   put(frame: Buffer): void {
     if (!this.open) return;
     const result = this.#outbox.put(frame);
-    if (result === 'written') this.#data.lastTrafficAt = this.#deps.clock.moment();
+    if (result === 'written') this.#written(frame);
     else if (result === 'given-up') this.#giveUp();
   }
 
@@ -67,12 +69,42 @@ export class WsConnection implements Connection {
   offer(frame: Buffer, confirm: readonly MessageId[] = []): WriteResult {
     if (!this.open) return 'closed';
     if (confirm.length > 0 && this.#life.full) return 'left-out';
+    if (this.unsentBytes > 0 && this.#deps.backlog.full) return 'left-out';
     const result = this.#outbox.offer(frame);
-    if (result !== 'written') return result;
-    const now = this.#deps.clock.moment();
-    this.#data.lastTrafficAt = now;
-    this.#life.pushed(now, confirm);
-    return 'written';
+    if (result === 'written') this.#life.pushed(this.#written(frame), confirm);
+    return result;
+  }
+
+  get uid(): number | null {
+    return this.#data.login?.uid ?? null;
+  }
+
+  get unsentBytes(): number {
+    return this.#outbox.unsentBytes;
+  }
+
+  get flowing(): boolean {
+    return this.#outbox.flowing;
+  }
+
+  emptied(): Promise<void> {
+    return this.#outbox.drained();
+  }
+
+  stoodStillMs(now: Moment): number {
+    return this.#outbox.stoodStillMs(now);
+  }
+
+  giveUp(): void {
+    if (this.open) this.#giveUp();
+  }
+
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#ws.resume();
   }
 
   async drained(): Promise<void> {
@@ -101,8 +133,8 @@ export class WsConnection implements Connection {
 
   lost(now: Moment, limits: SilenceLimits): boolean {
     // While it is we who do not read, and while it still takes what was written before the question, it cannot be judged.
-    const busy = this.#ws.isPaused || this.#outbox.unsentBytes > 0;
-    return this.open && this.#life.lost(now, limits, busy);
+    const busy = (): boolean => this.#ws.isPaused || this.#outbox.unsentBytes > 0;
+    return this.#data.life.silentSince !== null && this.open && this.#life.lost(now, limits, busy);
   }
 
   stalled(now: Moment): boolean {
@@ -126,6 +158,13 @@ export class WsConnection implements Connection {
   cut(): void {
     this.#ended = true;
     this.#ws.terminate();
+  }
+
+  #written(frame: Buffer): Moment {
+    const now = this.#deps.clock.moment();
+    this.#data.lastTrafficAt = now;
+    if (this.unsentBytes > 0) this.#deps.backlog.isBehind(this, frame.length);
+    return now;
   }
 
   #giveUp(): void {

@@ -17,8 +17,15 @@ export interface Connection {
   tell(frame: Buffer): void;
   /** A copy of something the store holds. `confirm`: messages of which it is to be known whether they arrive. */
   offer(frame: Buffer, confirm?: readonly MessageId[]): WriteResult;
-  /** Resolves when there is room for more, or the connection is closed. */
+  /** Resolves when there is room for more copies, or the connection is closed. */
   drained(): Promise<void>;
+  /** So little is unsent that whoever has a choice may write. */
+  readonly flowing: boolean;
+  /** Resolves when it is flowing, or the connection is closed. */
+  emptied(): Promise<void>;
+  /** What the client says waits in the socket from now on, but for what was read already. */
+  pause(): void;
+  resume(): void;
   /** Unsent bytes have made no progress for too long. */
   stalled(now: Moment): boolean;
   /** To be called now and then: asks when it has been silent for long; true when there was no sign of life after that. */

@@ -2,21 +2,23 @@
 import type { Bus } from '../../../platform/bus/bus.js';
 import type { SystemConfig } from '../../../platform/config/config-schema.js';
 import type { Log } from '../../../platform/log/log.js';
-import type { MessageStore } from '../../../platform/store/message-store.js';
 import type { Clock } from '../../../shared/base/clock.js';
 import { SpushError } from '../../../shared/base/errors.js';
 import type { WsCommandBody, WsCommandName } from '../../../shared/protocol/ws-commands.js';
 import type { Replays } from '../../delivery/replay.js';
+import type { PageFor, ReaderStore } from '../../readers/reader-store.js';
 import { isLoggedIn, type LiveSession, type LoggedInSession } from '../../sessions/live-session.js';
 import type { LoginDesk } from '../../sessions/login-desk.js';
 import type { WorkerStats } from '../../worker-stats.js';
+import type { FrameTurns } from '../frame-turns.js';
 
 export interface CommandDeps {
-  readonly store: MessageStore;
+  readonly store: ReaderStore;
   readonly bus: Pick<Bus, 'publish'>;
   readonly desk: LoginDesk;
   readonly replays: Pick<Replays, 'start'>;
   readonly system: () => SystemConfig;
+  readonly frames: Pick<FrameTurns, 'mayTake' | 'wait'>;
   readonly stats: WorkerStats;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,6 +38,16 @@ export type CommandHandler<C extends WsCommandName> = (
   body: WsCommandBody<C>,
   deps: CommandDeps,
 ) => Promise<CommandResult> | CommandResult;
+
+/** Whether anybody is there for whom to ask the store. */
+export function stillWanted({ connection }: LiveSession): () => boolean {
+  return () => connection.open;
+}
+
+/** The same for a page of messages: another one may be unsent. */
+export function pageFor({ connection }: LiveSession): PageFor {
+  return { wanted: () => connection.open, ready: () => connection.flowing };
+}
 
 /** The session as a logged-in one; 401 when it is a visitor's. */
 export function requireLogin(session: LiveSession): LoggedInSession {

@@ -1,6 +1,6 @@
 import { SpushError } from '../../../shared/base/errors.js';
 import { isOf } from '../../sessions/live-session.js';
-import type { CommandHandler } from './command-context.js';
+import { type CommandHandler, stillWanted } from './command-context.js';
 
 /**
  * Asks whose key it is, registers the session, answers, then replays what is pending. Registering comes before reading:
@@ -17,7 +17,7 @@ export const login: CommandHandler<'login'> = async (session, body, { desk, stor
   });
   const { uid } = login;
   try {
-    const unread = await store.unread(uid);
+    const unread = await store.unread(uid, stillWanted(session));
     return {
       body: { uid, session: session.data.id, unread },
       afterReply: () => {

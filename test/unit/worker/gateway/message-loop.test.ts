@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../../src/platform/clock/system-clock.js';
 import { systemSchema } from '../../../../src/platform/config/config-schema.js';
 import type { Log, LogFields } from '../../../../src/platform/log/log.js';
 import { silentLog } from '../../../../src/platform/log/log.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
+import type { UnreadCounts } from '../../../../src/shared/domain/message.js';
 import type { CommandDeps } from '../../../../src/worker/gateway/commands/command-context.js';
-import { MessageLoop } from '../../../../src/worker/gateway/message-loop.js';
+import { AT_ONCE_MAX, FrameTurns } from '../../../../src/worker/gateway/frame-turns.js';
+import { MessageLoop, RUNNING_MAX } from '../../../../src/worker/gateway/message-loop.js';
 import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { type FakeConnection, fakeSession } from '../../../support/fake-connection.js';
@@ -14,10 +17,14 @@ let loop: MessageLoop;
 let connection: FakeConnection;
 let logged: string[];
 let unreadFault: Error | null;
+let unread: () => Promise<UnreadCounts>;
+
+const NO_UNREAD: UnreadCounts = { comment: 0, userNotice: 0, systemNotice: 0, total: 0 };
 
 beforeEach(() => {
   logged = [];
   unreadFault = null;
+  unread = async () => NO_UNREAD;
   const session = fakeSession(clock);
   session.data.login = { uid: 7, channel: 'web', keyDigest: '', device: null, ack: true, since: 0 };
   connection = session.connection;
@@ -26,10 +33,11 @@ beforeEach(() => {
     store: {
       async unread() {
         if (unreadFault) throw unreadFault;
-        return { comment: 0, userNotice: 0, systemNotice: 0, total: 0 };
+        return await unread();
       },
     },
     system: () => systemSchema.parse({ CommandsBurst: 20, CommandsPerSecond: 1 }),
+    frames: new FrameTurns(systemClock),
     stats: createWorkerStats(),
     clock,
     log,
@@ -63,9 +71,10 @@ describe('the message loop', () => {
     for (let n = 0; n < 9; n += 1) say('x');
     say(PING);
     for (let n = 0; n < 9; n += 1) say('x');
+    await replies(19);
     expect(connection.ended).toBeNull();
     say('x');
-    expect(connection.ended).toMatchObject({ code: 1008, retryAfter: null });
+    await expect.poll(() => connection.ended).toMatchObject({ code: 1008, retryAfter: null });
   });
 
   test('an unknown command is no unreadable frame', () => {
@@ -80,6 +89,54 @@ describe('the message loop', () => {
     clock.advance(1000);
     say({ ...PING, id: 'later' });
     expect((await replies(26)).at(-1)).toMatchObject({ id: 'later', code: 200 });
+  });
+
+  test('runs a few commands at a time; the others wait, and nothing is read meanwhile', async () => {
+    const counts: (() => void)[] = [];
+    unread = () => new Promise((resolve) => counts.push(() => resolve(NO_UNREAD)));
+    for (let n = 0; n < 10; n += 1) say({ cmd: 'unread', id: `u${n}`, ts: 1 });
+    expect([counts.length, loop.running, connection.reading]).toEqual([RUNNING_MAX, 10, false]);
+    counts[0]?.();
+    await replies(1);
+    expect([counts.length, loop.running, connection.reading]).toEqual([RUNNING_MAX + 1, 9, false]);
+    for (let n = 1; n < 10; n += 1) {
+      await expect.poll(() => counts.length).toBeGreaterThan(n);
+      counts[n]?.();
+    }
+    expect((await replies(10)).map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, n) => `u${n}`));
+    await expect.poll(() => [loop.running, connection.reading]).toEqual([0, true]);
+  });
+
+  test('many frames that come at once are looked at in turns', async () => {
+    for (let n = 0; n < AT_ONCE_MAX + 4; n += 1) say('{"cmd":"x","id":"x","ts":1}');
+    expect([connection.sent.length, loop.running, connection.reading]).toEqual([AT_ONCE_MAX, 4, false]);
+    await replies(AT_ONCE_MAX + 4);
+    await expect.poll(() => [loop.running, connection.reading]).toEqual([0, true]);
+  });
+
+  test('begins none while its client does not take what it was sent', async () => {
+    connection.slow = true;
+    for (let n = 0; n < 3; n += 1) say(PING);
+    expect([connection.sent.length, loop.running, connection.reading]).toEqual([0, 3, false]);
+    connection.drain();
+    await replies(3);
+    await expect.poll(() => [loop.running, connection.reading]).toEqual([0, true]);
+  });
+
+  test('drops what waits when the connection is gone', async () => {
+    let counts = 0;
+    let answer = (): void => {};
+    unread = () => {
+      counts += 1;
+      return new Promise((resolve) => {
+        answer = () => resolve(NO_UNREAD);
+      });
+    };
+    for (let n = 0; n < 10; n += 1) say({ cmd: 'unread', id: 'u', ts: 1 });
+    connection.open = false;
+    answer();
+    await expect.poll(() => loop.running).toBe(RUNNING_MAX - 1);
+    expect([counts, connection.sent.length]).toEqual([RUNNING_MAX, 0]);
   });
 
   test('a store that is away is 503; where it is stands in the log alone', async () => {

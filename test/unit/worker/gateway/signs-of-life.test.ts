@@ -63,6 +63,7 @@ function connect(data = createSessionData('203.0.113.7', clock)) {
   const connection = new WsConnection(ws as unknown as WebSocket, socket as unknown as Duplex, data, {
     clock,
     limits: () => ({ softBytes: 1000, hardBytes: 10_000, stallMs: 60_000 }),
+    backlog: { isBehind: () => {}, full: false },
     retryAfter: () => 1,
     onSlowClosed: () => {},
     answerMs: () => SYSTEM.ProbeAnswerSeconds * 1000,
@@ -222,6 +223,15 @@ describe('a client that does not acknowledge', () => {
     pong(1);
     pong(2);
     expect(confirmed).toEqual([idOf(1), idOf(2)]);
+  });
+
+  test('is asked nothing more when its connection is being closed; an answer still counts', () => {
+    const { connection, socket, confirmed, pong } = connect();
+    connection.offer(PUSH, [idOf(1)]);
+    connection.offer(PUSH, [idOf(2)]);
+    connection.end(4001, 'silent', null);
+    pong(1);
+    expect([confirmed, socket.asked]).toEqual([[idOf(1)], [1]]);
   });
 
   test('gets no more than can be remembered until some of it has arrived', async () => {

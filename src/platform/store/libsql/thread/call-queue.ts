@@ -1,9 +1,9 @@
 /**
- * Calls in the order they came, cut into groups: the calls that read and stand first, the calls that change something and
- * share a commit, and the calls that read after those.
+ * Calls in the order they came: those that change something in groups that share a commit, those that read one by one.
  *
- * A read may see changes that were called after it (both were under way), never miss one called before it. So
- * reads wait for the commit, but not inside the transaction, where they would hold the write lock.
+ * A read may see changes that were called after it (both were under way), never miss one called before it. So changes do not
+ * wait for reads, however many there are; a read waits for the commit of those before it, and stands outside of the
+ * transaction, where it would hold the write lock.
  */
 import { type Call, WRITES } from '../store-calls.js';
 
@@ -12,40 +12,45 @@ export const GROUP_ROWS_MAX = 2_000;
 /** The same for long texts. */
 export const GROUP_BYTES_MAX = 4 * 1024 * 1024;
 
-export interface Group {
-  readonly readsBefore: readonly Call[];
-  readonly writes: readonly Call[];
-  readonly readsAfter: readonly Call[];
-}
+/** So many reads that were taken are cut off together. */
+const CUT_READS = 1_000;
 
 export class CallQueue {
-  #calls: Call[] = [];
+  #writes: Call[] = [];
+  readonly #reads: Call[] = [];
+  /** Reads that were taken; they are cut off now and then, not one by one. */
+  #readsTaken = 0;
 
   push(calls: readonly Call[]): void {
-    for (const call of calls) this.#calls.push(call);
+    for (const call of calls) (WRITES[call.name] ? this.#writes : this.#reads).push(call);
   }
 
-  /** The next group, or null. A single call of any size is a group. */
-  next(): Group | null {
-    if (this.#calls.length === 0) return null;
-    const readsBefore: Call[] = [];
-    const writes: Call[] = [];
-    const readsAfter: Call[] = [];
+  /** The next group of changes; none when there are none. A single call of any size is a group. */
+  nextWrites(): readonly Call[] {
     let rows = 0;
     let bytes = 0;
     let taken = 0;
-    for (const call of this.#calls) {
-      if (WRITES[call.name]) {
-        rows += call.rows;
-        bytes += call.bytes;
-        if (writes.length > 0 && (rows > GROUP_ROWS_MAX || bytes > GROUP_BYTES_MAX)) break;
-        writes.push(call);
-      } else {
-        (writes.length === 0 ? readsBefore : readsAfter).push(call);
-      }
+    for (const call of this.#writes) {
+      rows += call.rows;
+      bytes += call.bytes;
+      if (taken > 0 && (rows > GROUP_ROWS_MAX || bytes > GROUP_BYTES_MAX)) break;
       taken += 1;
     }
-    this.#calls = this.#calls.slice(taken);
-    return { readsBefore, writes, readsAfter };
+    const group = this.#writes.slice(0, taken);
+    this.#writes = this.#writes.slice(taken);
+    return group;
+  }
+
+  /** The next read before which no change waits, or null. */
+  nextRead(): Call | null {
+    const read = this.#reads[this.#readsTaken];
+    const [write] = this.#writes;
+    if (read === undefined || (write !== undefined && write.seq < read.seq)) return null;
+    this.#readsTaken += 1;
+    if (this.#readsTaken === this.#reads.length || this.#readsTaken >= CUT_READS) {
+      this.#reads.splice(0, this.#readsTaken);
+      this.#readsTaken = 0;
+    }
+    return read;
   }
 }

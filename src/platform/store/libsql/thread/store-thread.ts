@@ -6,8 +6,9 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert } from '../../../../shared/base/assert.js';
-import { msLater } from '../../../../shared/base/clock.js';
+import { type Moment, msBetween, msLater } from '../../../../shared/base/clock.js';
 import { isSpushError } from '../../../../shared/base/errors.js';
+import { systemClock } from '../../../clock/system-clock.js';
 import { ExitGate } from '../exit-gate.js';
 import type { Answer, Call, FromThread, ThreadData, ToThread } from '../store-calls.js';
 import { CallQueue } from './call-queue.js';
@@ -18,6 +19,9 @@ import { faultOf, isBusy, spoilsConnection } from './store-faults.js';
 import { StoreFile } from './store-file.js';
 
 assert(parentPort !== null, 'the store thread was started as a program of its own');
+/** Reads go on for so long before changes have their turn. */
+const READ_MS = 10;
+
 const port = parentPort;
 const { file: path, create, lockWaitMs, gate: memory } = workerData as ThreadData;
 const gate = new ExitGate(memory);
@@ -62,18 +66,17 @@ function serve({ db, highest }: Connection): void {
     for (;;) {
       for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
         take(next.message);
-      const group = queue.next();
-      if (group === null) break;
-      const { readsBefore, writes, readsAfter } = group;
-      if (!settle(readsBefore, read) || !settle(writes, groups.run) || !settle(readsAfter, read)) return;
+      const writes = queue.nextWrites();
+      if (writes.length > 0 && !settle(groups.run(writes))) return;
+      const first = queue.nextRead();
+      if (first !== null && !settle(readSome(first))) return;
+      if (writes.length === 0 && first === null) break;
     }
     if (closing) port.close();
   }
 
   /** Answers some calls; false when this thread has to end. */
-  function settle(calls: readonly Call[], run: (calls: readonly Call[]) => Outcome): boolean {
-    if (calls.length === 0) return true;
-    const { answers, retire } = run(calls);
+  function settle({ answers, retire }: Outcome): boolean {
     if (answers.length > 0) tell({ type: 'answers', answers });
     if (retire === null) return true;
     tell({ type: 'retired', reason: retire.message });
@@ -81,12 +84,14 @@ function serve({ db, highest }: Connection): void {
     return false;
   }
 
-  function read(calls: readonly Call[]): Outcome {
+  /** For a short time, so that changes do not wait for many reads, and answers do not gather. */
+  function readSome(first: Call): Outcome {
     const change = file.changed();
     if (change?.reopen) return { answers: [], retire: change.fault };
-    if (change) return allFailed(calls, change.fault, null);
+    if (change) return allFailed([first], change.fault, null);
     const answers: Answer[] = [];
-    for (const call of calls) {
+    const until = msLater(systemClock.moment(), READ_MS);
+    for (let call: Call | null = first; call !== null; call = isBefore(until) ? queue.nextRead() : null) {
       try {
         const deadline = msLater(call.calledAt, lockWaitMs);
         const value = whileBusy(deadline, () => perform(operations, call.name, call.args));
@@ -100,6 +105,10 @@ function serve({ db, highest }: Connection): void {
     }
     return { answers, retire: null };
   }
+}
+
+function isBefore(until: Moment): boolean {
+  return msBetween(systemClock.moment(), until) > 0;
 }
 
 function tell(message: FromThread): void {

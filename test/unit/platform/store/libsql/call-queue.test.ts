@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Call, CallName } from '../../../../../src/platform/store/libsql/store-calls.js';
+import type { Call } from '../../../../../src/platform/store/libsql/store-calls.js';
 import {
   CallQueue,
   GROUP_BYTES_MAX,
   GROUP_ROWS_MAX,
-  type Group,
 } from '../../../../../src/platform/store/libsql/thread/call-queue.js';
 import { momentOf } from '../../../../../src/shared/base/clock.js';
 
@@ -20,52 +19,64 @@ function read(): Call {
   return { seq, name: 'pendingCount', args: null, rows: 1, bytes: 100, calledAt: momentOf(0) };
 }
 
-const names = (calls: readonly Call[]): CallName[] => calls.map(({ name }) => name);
+/** What is taken, round by round: a group of changes, then every read that may stand there. */
+function roundsOf(queue: CallQueue): { writes: readonly Call[]; reads: Call[] }[] {
+  const rounds = [];
+  for (;;) {
+    const writes = queue.nextWrites();
+    const reads: Call[] = [];
+    for (let read = queue.nextRead(); read !== null; read = queue.nextRead()) reads.push(read);
+    if (writes.length + reads.length === 0) return rounds;
+    rounds.push({ writes, reads });
+  }
+}
 
-function groupsOf(calls: readonly Call[]): Group[] {
+function queueOf(calls: readonly Call[]): CallQueue {
   const queue = new CallQueue();
   queue.push(calls);
-  const groups: Group[] = [];
-  for (let group = queue.next(); group !== null; group = queue.next()) groups.push(group);
-  return groups;
+  return queue;
 }
 
 describe('the queue of the store thread', () => {
-  test('has no group when it is empty', () => {
-    expect(groupsOf([])).toEqual([]);
+  test('has nothing when it is empty', () => {
+    expect(roundsOf(queueOf([]))).toEqual([]);
   });
 
-  test('makes one group of what is there: reads before, changes, reads after', () => {
+  test('takes all changes together, before the reads', () => {
     const calls = [read(), read(), write(), read(), write(), read()];
-    const [group, ...more] = groupsOf(calls);
-    expect(more).toEqual([]);
-    expect(group?.readsBefore).toEqual(calls.slice(0, 2));
-    expect(group?.writes).toEqual([calls[2], calls[4]]);
-    expect(group?.readsAfter).toEqual([calls[3], calls[5]]);
+    expect(roundsOf(queueOf(calls))).toEqual([
+      { writes: [calls[2], calls[4]], reads: [calls[0], calls[1], calls[3], calls[5]] },
+    ]);
+  });
+
+  test('a change that comes while thousands of reads wait is next', () => {
+    const queue = queueOf(Array.from({ length: 5000 }, read));
+    expect(queue.nextWrites()).toEqual([]);
+    for (let n = 0; n < 1500; n += 1) expect(queue.nextRead()).not.toBeNull();
+    const change = write();
+    queue.push([change]);
+    expect(queue.nextWrites()).toEqual([change]);
+    expect(roundsOf(queue).map(({ reads }) => reads.length)).toEqual([3500]);
   });
 
   test('starts another group when one more call would pass a limit, and keeps the order', () => {
     const half = GROUP_ROWS_MAX / 2;
-    const calls = [write(half), write(half), read(), write(1), read(), write(1, GROUP_BYTES_MAX)];
-    const groups = groupsOf(calls);
-    expect(groups.map(({ writes }) => writes.length)).toEqual([2, 1, 1]);
-    expect(
-      groups.flatMap(({ readsBefore, writes, readsAfter }) => [...readsBefore, ...writes, ...readsAfter]),
-    ).toEqual(calls);
+    const calls = [write(half), write(half), write(1), write(1, GROUP_BYTES_MAX)];
+    const rounds = roundsOf(queueOf(calls));
+    expect(rounds.map(({ writes }) => writes.length)).toEqual([2, 1, 1]);
+    expect(rounds.flatMap(({ writes }) => writes)).toEqual(calls);
   });
 
   test('never lets a read stand before a change that was called before it', () => {
     const calls = [write(GROUP_ROWS_MAX), write(), read(), write(GROUP_ROWS_MAX), read()];
-    const groups = groupsOf(calls);
-    expect(groups.map(({ writes, readsAfter }) => [names(writes).length, names(readsAfter).length])).toEqual([
-      [1, 0],
-      [1, 1],
-      [1, 1],
+    expect(roundsOf(queueOf(calls)).map(({ writes, reads }) => [writes.length, reads])).toEqual([
+      [1, []],
+      [1, [calls[2]]],
+      [1, [calls[4]]],
     ]);
   });
 
   test('lets a single call of any size through', () => {
-    const [group] = groupsOf([write(300_000, 10 * GROUP_BYTES_MAX), write()]);
-    expect(group?.writes.length).toBe(1);
+    expect(queueOf([write(300_000, 10 * GROUP_BYTES_MAX), write()]).nextWrites()).toHaveLength(1);
   });
 });
