@@ -302,7 +302,7 @@ export class HandoffSocket {
       this.#closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
       if (!this.closing) this.#socket.end(frame(CLOSE, payload.subarray(0, 2)));
     } else if (opcode === PING) {
-      if (!this.closing) this.#socket.write(frame(PONG, payload));
+      if (!this.closing) this.#put(frame(PONG, payload));
     } else this.#fault(`got a frame with opcode ${opcode}`);
   }
 
