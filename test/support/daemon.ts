@@ -1,7 +1,7 @@
 /** A real spush in a folder of its own: started, asked, stopped or killed by its pids. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ApiKey, isSigned, signCall } from '../../src/platform/auth/signature.js';
@@ -151,6 +151,16 @@ export class Daemon {
       if (title) found.set(title, pid);
     }
     return found;
+  }
+
+  /** The last lines of the log about a child or by it; empty when there is no log. */
+  logOf(pid: number): string {
+    const file = path.join(this.home, 'Log/websocket.log');
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    return lines
+      .filter((line) => new RegExp(`[pP]id":${pid}\\b`).test(line))
+      .slice(-5)
+      .join('\n');
   }
 
   /** Titles of all processes by pid, those that are starting included: while one is replaced, two have the same. */

@@ -154,7 +154,7 @@ export class FaultAudit {
       if (fault.kills.includes(n)) continue;
       const now = nodes[n]?.processes() ?? new Map<number, string>();
       for (const [pid, title] of before)
-        if (!now.has(pid)) faults.push(`${title} of node ${n} ended by itself`);
+        if (!now.has(pid)) faults.push(`${title} of node ${n} ended by itself: ${nodes[n]?.logOf(pid)}`);
     }
     await fault.tidy?.();
     return {
