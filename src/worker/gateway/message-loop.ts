@@ -170,6 +170,8 @@ export class MessageLoop implements FrameTaker {
   }
 
   #failed(command: Command, error: unknown): void {
+    // What was dropped because its connection is gone is nobody's loss.
+    if (isSpushError(error, 'SHUTTING_DOWN') && !this.#session.connection.open) return;
     if (isSpushError(error)) {
       const { cmd, id } = command;
       const told = forStrangers(error);

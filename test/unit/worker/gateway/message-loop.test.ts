@@ -139,6 +139,16 @@ describe('the message loop', () => {
     expect([counts, connection.sent.length]).toEqual([RUNNING_MAX, 0]);
   });
 
+  test('a command that was dropped because its connection is gone is not in the log', async () => {
+    unread = async () => {
+      connection.open = false;
+      throw new SpushError('SHUTTING_DOWN', 'the connection is closed');
+    };
+    say({ cmd: 'unread', id: 'u', ts: 1 });
+    await expect.poll(() => loop.running).toBe(0);
+    expect([logged, connection.sent]).toEqual([[], []]);
+  });
+
   test('a store that is away is 503; where it is stands in the log alone', async () => {
     unreadFault = new SpushError('STORE_UNAVAILABLE', 'the store /srv/x.db of user root@10.0.0.5 is away', {
       detail: { host: '10.0.0.5' },
