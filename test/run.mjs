@@ -29,12 +29,12 @@ function run() {
   const status = vitest(process.argv.slice(2));
   if (status === 0 || !process.env.CI || !existsSync(answers)) return status;
   const failed = failedFiles();
-  // Errors outside of any test, or a process that was killed because it hung, have one try too.
-  if (failed.length === 0 || existsSync(`${answers}.hung`)) return status;
+  // Errors outside of any test have one try too, and so have exceptions in a process and tests that hang.
+  if (failed.length === 0 || hasFinal()) return status;
   console.log(`\nThe second try of ${failed.join(', ')}: alone, on a machine that has grown quiet\n`);
   // With the project named, a file of any other one is not run, and so remains a failure.
   const again = vitest(['--project', 'timed', ...failed]);
-  if (again !== 0) return again;
+  if (again !== 0 || hasFinal()) return again || status;
   const passed = new Set(readAnswers().map(({ name }) => path.relative(ROOT, name)));
   const left = failed.filter((file) => !passed.has(file));
   console.log(`\nPassed at the second try: ${[...passed].join(', ')}`);
@@ -49,6 +49,14 @@ function vitest(args) {
     { cwd: ROOT, stdio: 'inherit', env: { ...process.env, SPUSH_TEST_ANSWERS: answers } },
   );
   return status ?? 1;
+}
+
+/** What the tests noted as failed for good (`support/no-second-try.ts`). */
+function hasFinal() {
+  const file = `${answers}.final`;
+  if (!existsSync(file)) return false;
+  console.log(`\nFailed for good: ${readFileSync(file, 'utf8')}`);
+  return true;
 }
 
 function failedFiles() {

@@ -97,7 +97,7 @@ export class Timetable {
     for (const entry of [...this.#entries]) {
       if (!this.#entries.has(entry)) continue;
       // What was due before the clock was set back, a moment ago, is due all the same.
-      const reached = isSetBack ? look.now - setByMs : look.now;
+      const reached = isSetBack ? Math.floor(look.now - setByMs) : look.now;
       const due = entry.next !== null && entry.next <= reached ? entry.next : null;
       noteTime(entry, reached, look.now);
       if (due === null && !isSetBack) continue;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ApiKey, isSigned, signCall } from '../../src/platform/auth/signature.js';
 import { freePort } from './free-port.js';
+import { noteNoSecondTry } from './no-second-try.js';
 import { SITE_KEY } from './own-site.js';
 import { envOfHome, runSite } from './run-site.js';
 
@@ -208,7 +209,11 @@ export class Daemon {
   /** Stops it and removes its folder. */
   async dispose(): Promise<void> {
     await this.stop();
+    const faults = faultsIn(path.join(this.home, 'Log'));
     if (this.#ownsHome) rmSync(this.home, { recursive: true, force: true });
+    if (faults.length === 0) return;
+    noteNoSecondTry(`${this.home}: ${faults.length} uncaught exceptions`);
+    throw new Error(`processes ended by exceptions that nobody caught:\n${faults.join('\n')}`);
   }
 
   /** Runs a spush command against it. */
@@ -348,4 +353,13 @@ async function gone(pid: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   throw new Error(`process ${pid} does not end`);
+}
+
+/** Lines of the log that tell of exceptions nobody caught, whatever else the test looks at. */
+function faultsIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.log'))
+    .flatMap(({ name }) => readFileSync(path.join(folder, name), 'utf8').split('\n'))
+    .filter((line) => line.includes('"event":"process.fault"'));
 }

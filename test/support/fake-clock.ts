@@ -3,14 +3,15 @@ import { type Clock, type Moment, momentOf } from '../../src/shared/base/clock.j
 /** A clock that stands still until it is told; its two readings have nothing in common, as in life. */
 export class FakeClock implements Clock {
   #now: number;
-  #momentMs = 1_000_000;
+  #momentMs = 1_000_000.25;
 
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#now = now;
   }
 
+  /** Whole milliseconds, as of the real one; moments have fractions. */
   now(): number {
-    return this.#now;
+    return Math.floor(this.#now);
   }
 
   moment(): Moment {

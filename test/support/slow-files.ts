@@ -2,15 +2,14 @@
  * Reporter of test files that take long: lists the slowest at the end, and ends one that hangs. A loop without an end in the
  * tested code stops the timers of its test too, so that no limit of a test is ever reached and the whole run would wait.
  */
-import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
+import { noteNoSecondTry } from './no-second-try.js';
 
 const SLOWEST = 15;
 /** The longest file takes three minutes. The long forms that scripts of package.json run may take hours. */
 const HANGS_MS = process.env['CI'] ? 15 * 60_000 : Number.POSITIVE_INFINITY;
 const LOOK_MS = 10_000;
-/** Of `run.mjs`. */
-const answers = process.env['SPUSH_TEST_ANSWERS'];
 
 export class SlowFiles implements Reporter {
   readonly #since = new Map<string, number>();
@@ -39,7 +38,7 @@ export class SlowFiles implements Reporter {
     for (const [moduleId, since] of this.#since) {
       if (performance.now() - since < HANGS_MS) continue;
       console.error(`${moduleId} hangs: its process is killed`);
-      if (answers !== undefined) appendFileSync(`${answers}.hung`, `${moduleId}\n`);
+      noteNoSecondTry(`${moduleId} hung`);
       this.#since.delete(moduleId);
       for (const pid of testProcesses()) process.kill(pid, 'SIGKILL');
     }

@@ -36,7 +36,9 @@ export function messageIdTime(id: MessageId): number {
 
 /** The lowest id of a moment: every id made before it is smaller. */
 export function firstIdOf(unixMs: number): MessageId {
-  return messageIdFrom(BigInt(Math.max(0, unixMs - ID_EPOCH_MS)) << (GENERATOR_BITS + SEQUENCE_BITS));
+  return messageIdFrom(
+    BigInt(Math.max(0, Math.floor(unixMs) - ID_EPOCH_MS)) << (GENERATOR_BITS + SEQUENCE_BITS),
+  );
 }
 
 /** The id just below: "above it" includes `id` itself. */

@@ -8,6 +8,7 @@ import {
   msSince,
   stampedNow,
 } from '../../../../src/shared/base/clock.js';
+import { firstIdOf } from '../../../../src/shared/domain/message-id.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 
 describe('moments', () => {
@@ -42,5 +43,20 @@ describe('the earliest stamp of what came since', () => {
     clock.advance(10_000);
     clock.step(step);
     expect(earliestStamp(clock, then) - then.unixMs).toBe(expected);
+  });
+
+  test.each([
+    0.25,
+    0.5,
+    10_000.75,
+    1e7 + 0.1,
+  ])('is whole, as ids and texts are made of it: after %d ms', (ms) => {
+    const clock = new FakeClock();
+    const then = stampedNow(clock);
+    clock.advance(ms);
+    clock.step(-3_600_000);
+    const stamp = earliestStamp(clock, then);
+    expect(Number.isInteger(stamp)).toBe(true);
+    expect(firstIdOf(stamp) <= firstIdOf(then.unixMs - 3_600_000)).toBe(true);
   });
 });
