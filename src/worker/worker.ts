@@ -251,7 +251,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     limits: () => ({ max: room().http, perAddress: system().HttpPerAddress }),
     addressKey: (address) =>
       isLoopback(address) || trusted().has(address) ? null : addressBudgetKey(address),
-    giveBack: (socket) => door.giveBack(socket),
+    giveBack: (socket, kept) => door.giveBack(socket, kept),
     onRefused: (reason) => metrics.linkRefused(reason),
     onRequest: (req, res) => api.handle(req, res),
     onContinue: (req, res) => api.handleContinue(req, res),
@@ -261,7 +261,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   const door: DoorLink = new DoorLink({
     peer,
     open: () => sessions.size + server.connections,
-    onSocket: (socket) => server.take(socket),
+    onSocket: (socket, kept) => server.take(socket, kept),
   });
 
   const reception = new Reception({ gateway, desk, delivery, replays });

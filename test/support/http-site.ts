@@ -23,8 +23,10 @@ export class HttpSite {
   readonly heads: string[] = [];
   readonly givenBack: Socket[] = [];
   limits = { max: 100, perAddress: 100 };
+  /** Connections come from another Worker, which has answered calls on them. */
+  kept = false;
   addressKey: (address: string) => string | null = () => null;
-  giveBack: (socket: Socket) => Promise<boolean> = async (socket) => {
+  giveBack: (socket: Socket, kept: boolean) => Promise<boolean> = async (socket) => {
     this.givenBack.push(socket);
     return true;
   };
@@ -40,10 +42,10 @@ export class HttpSite {
     };
     this.server = createHttpServer({
       ...deps,
-      system: () => systemSchema.parse({}),
+      system: () => systemSchema.parse({ HandshakeSeconds: 1 }),
       clock: this.clock,
       log: this.log,
-      giveBack: (socket) => this.giveBack(socket),
+      giveBack: (socket, kept) => this.giveBack(socket, kept),
       onRequest: (req, res) => {
         const arrived = { method: req.method ?? '', url: req.url ?? '', host: req.headers.host, body: '' };
         this.requests.push(arrived);
@@ -68,7 +70,7 @@ export class HttpSite {
     const { server, address } = await openListener(
       { host: '127.0.0.1', port: 0, backlog: 512 },
       (_, handle) => {
-        if (handle) site.server.take(socketOf(handle));
+        if (handle) site.server.take(socketOf(handle), site.kept);
       },
     );
     site.#listener = server;

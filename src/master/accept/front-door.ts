@@ -35,7 +35,7 @@ export interface DoorWorker {
   readonly peer: {
     hand(
       name: 'conn',
-      args: { readonly n: number },
+      args: { readonly n: number; readonly kept: boolean },
       handle: SentHandle,
       flushed: (error: Error | null) => void,
     ): void;
@@ -56,6 +56,8 @@ export interface FrontDoorDeps {
 
 interface Waiting {
   readonly handle: SentHandle;
+  /** Calls were answered on it by another Worker. */
+  readonly kept: boolean;
   readonly since: Moment;
 }
 
@@ -159,7 +161,11 @@ export class FrontDoor {
   }
 
   /** A Worker that leaves hands a connection back, which it has not read from since its last answer. */
-  back(worker: DoorWorker, { n }: { readonly n: number }, handle: SentHandle): void {
+  back(
+    worker: DoorWorker,
+    { n, kept }: { readonly n: number; readonly kept: boolean },
+    handle: SentHandle,
+  ): void {
     if (this.#closed) {
       handle.close();
       return;
@@ -167,7 +173,7 @@ export class FrontDoor {
     const back = this.#back.get(worker) ?? new Set();
     back.add(n);
     this.#back.set(worker, back);
-    this.#give({ handle, since: this.#deps.clock.moment() });
+    this.#give({ handle, kept, since: this.#deps.clock.moment() });
   }
 
   /** Which of the connections that were handed back before this call have arrived: they are no longer the Worker's. */
@@ -204,7 +210,7 @@ export class FrontDoor {
       return;
     }
     this.#accepted += 1;
-    const waiting = { handle, since: this.#deps.clock.moment() };
+    const waiting = { handle, kept: false, since: this.#deps.clock.moment() };
     const desk = this.#reserved.size > 0 ? this.#reservedFor(handle) : undefined;
     if (!desk) this.#give(waiting);
     else if (desk.given.size < GIVEN_MAX) this.#giveTo(desk, waiting);
@@ -227,13 +233,13 @@ export class FrontDoor {
     else this.#refuse(waiting, 'full');
   }
 
-  #giveTo(desk: Desk, { handle, since }: Waiting): void {
+  #giveTo(desk: Desk, { handle, kept, since }: Waiting): void {
     const { clock } = this.#deps;
     this.#lastN += 1;
     desk.lastN = this.#lastN;
-    desk.given.set(this.#lastN, { handle, since, givenAt: clock.moment() });
+    desk.given.set(this.#lastN, { handle, kept, since, givenAt: clock.moment() });
     // When it cannot be sent the Worker has ended, which is told to `ended`.
-    desk.worker.peer.hand('conn', { n: this.#lastN }, handle, () => {});
+    desk.worker.peer.hand('conn', { n: this.#lastN, kept }, handle, () => {});
   }
 
   #giveWaiting(): void {

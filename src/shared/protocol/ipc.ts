@@ -96,8 +96,8 @@ export interface ToMaster extends MessageMap {
   };
   readonly hands: {
     'handoff.session': TravellingSession;
-    /** A connection between two HTTP calls: another Worker is to serve it. `n` is the sender's number. */
-    'conn.back': { n: number };
+    /** A connection between two HTTP calls: another Worker is to serve it. `n` is the sender's number; `kept`: calls were answered on it. */
+    'conn.back': { n: number; kept: boolean };
   };
   readonly notes: {
     /** The child listens now: what was sent before may be lost. The answer is `init`. */
@@ -174,8 +174,8 @@ export interface ToChild extends MessageMap {
   };
   readonly hands: {
     'handoff.session': TravellingSession;
-    /** A connection that was accepted for this Worker; `n` is the master's number. */
-    conn: { n: number };
+    /** A connection that was accepted for this Worker, or came back from another: then `kept` as it said. `n` is the master's number. */
+    conn: { n: number; kept: boolean };
   };
   readonly notes: {
     /** The answer to `hello`: who the child is and the checked configuration (functions left out). */

@@ -21,8 +21,8 @@ export interface DoorLinkDeps {
   readonly peer: Pick<MasterPeer, 'note' | 'hand' | 'call'>;
   /** Connections that are open in this process. */
   readonly open: () => number;
-  /** It is this process's from now on. */
-  readonly onSocket: (socket: Socket) => void;
+  /** It is this process's from now on; `kept`: another Worker has answered calls on it. */
+  readonly onSocket: (socket: Socket, kept: boolean) => void;
 }
 
 interface Back {
@@ -54,23 +54,23 @@ export class DoorLink {
   }
 
   /** The master gives this process a connection. */
-  onConn({ n }: { readonly n: number }, handle: SentHandle): void {
+  onConn({ n, kept }: { readonly n: number; readonly kept: boolean }, handle: SentHandle): void {
     const { peer, open, onSocket } = this.#deps;
     this.#told = open() + 1;
     peer.note('conn.taken', { n, open: this.#told }, (error) => {
       // The master is gone: so is this process in a moment, and with it the connection.
       if (error) handle.close();
-      else onSocket(socketOf(handle));
+      else onSocket(socketOf(handle), kept);
     });
   }
 
   /** Hands a connection back; resolves with false when the master does not have it: then it is still this process's. */
-  giveBack(socket: Socket): Promise<boolean> {
+  giveBack(socket: Socket, kept: boolean): Promise<boolean> {
     const handle = Reflect.get(socket, '_handle') as SentHandle | null;
     if (!handle) return Promise.resolve(false);
     this.#lastN += 1;
     const n = this.#lastN;
-    this.#deps.peer.hand('conn.back', { n }, handle, () => {});
+    this.#deps.peer.hand('conn.back', { n, kept }, handle, () => {});
     return new Promise((resolve) => {
       if (this.#backs.push({ n, resolve }) === 1) setImmediate(() => void this.#ask());
       if (this.#backs.length >= BATCH_MAX) void this.#ask();

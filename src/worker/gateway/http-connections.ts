@@ -48,7 +48,7 @@ export interface HttpConnectionsDeps {
    * Gives the connection to another Worker; resolves with false when none takes it, and then it is served here again.
    * Null where connections cannot travel: TLS ends in this process.
    */
-  readonly giveBack: ((socket: Socket) => Promise<boolean>) | null;
+  readonly giveBack: ((socket: Socket, kept: boolean) => Promise<boolean>) | null;
 }
 
 interface Connection {
@@ -94,8 +94,8 @@ export class HttpConnections {
     return this.#all.size;
   }
 
-  /** A new connection. False when there is no room for it; then it is closed already. */
-  add(socket: Socket): boolean {
+  /** A new connection, or one that another Worker `kept`. False when there is no room for it; then it is closed already. */
+  add(socket: Socket, kept: boolean): boolean {
     const { clock, addressKey } = this.#deps;
     const key = addressKey(socket.remoteAddress ?? '');
     const refusal = this.#makeRoom(key);
@@ -108,7 +108,7 @@ export class HttpConnections {
       socket,
       key,
       calls: new Map(),
-      answered: false,
+      answered: kept,
       idleSince: now,
       away: false,
       stays: false,
@@ -116,7 +116,7 @@ export class HttpConnections {
       movedAt: now,
     };
     this.#all.set(socket, connection);
-    this.#silent.add(connection);
+    (kept ? this.#kept : this.#silent).add(connection);
     if (key !== null) this.#addressSet(key).add(connection);
     socket.once('close', () => this.#forget(connection));
     if (this.#mode !== 'open') this.#look();
@@ -230,11 +230,14 @@ export class HttpConnections {
       socket.destroySoon();
   }
 
-  async #giveAway(connection: Connection, giveBack: (socket: Socket) => Promise<boolean>): Promise<void> {
-    const { socket } = connection;
+  async #giveAway(
+    connection: Connection,
+    giveBack: NonNullable<HttpConnectionsDeps['giveBack']>,
+  ): Promise<void> {
+    const { socket, answered } = connection;
     connection.away = true;
     stopReading(socket);
-    const gone = await giveBack(socket);
+    const gone = await giveBack(socket, answered);
     // A plain close(2) of this process's copy: the connection lives on with the other one.
     if (gone) socket.destroy();
     if (socket.destroyed) return;

@@ -19,3 +19,16 @@ export function isBetweenMessages(socket: Socket): boolean | null {
   const ms: unknown = Reflect.apply(duration, parser, []);
   return typeof ms === 'number' ? ms === 0 : null;
 }
+
+/**
+ * For a connection that came between two calls from another process: Node takes each connection for new, whose first call
+ * is due within `headersTimeout`. Removed from the parser's list of what is due, it comes back to it with the first byte
+ * of the next call. Until then the connection may be as idle as any that is kept.
+ */
+export function awaitNextCall(socket: Socket, idleMs: number): void {
+  socket.setTimeout(idleMs);
+  const parser: unknown = Reflect.get(socket, 'parser');
+  if (typeof parser !== 'object' || parser === null) return;
+  const remove: unknown = Reflect.get(parser, 'remove');
+  if (typeof remove === 'function') Reflect.apply(remove, parser, []);
+}

@@ -14,6 +14,7 @@ import type { Log } from '../../platform/log/log.js';
 import { refusalLog } from '../../platform/log/refusal-log.js';
 import { errorText } from '../../shared/base/errors.js';
 import { HttpConnections, type HttpConnectionsDeps } from './http-connections.js';
+import { awaitNextCall } from './http-parser.js';
 import { EXPECTATION_FAULT, type HeadFault, headFault, toOriginForm } from './request-head.js';
 import { OfferingMessage, readOnAfterOffers } from './upgrade-offers.js';
 
@@ -35,8 +36,11 @@ export interface HttpServerHandlers {
 }
 
 export interface HttpServer {
-  /** A new connection is served from now on, or closed when there is no room for it. */
-  take(socket: Socket): void;
+  /**
+   * A connection is served from now on, or closed when there is no room for it. Of one on which another Worker has answered
+   * calls (`kept`) the next one may take its time.
+   */
+  take(socket: Socket, kept: boolean): void;
   /** Connections that are not WebSockets. */
   readonly connections: number;
   /** Certificate files are read again; existing connections keep theirs. What cannot be read is logged. */
@@ -53,7 +57,7 @@ export interface HttpServerDeps extends HttpServerHandlers, Omit<HttpConnections
   /** The limits of now; most of them count from the start on, certificates live. */
   readonly system: () => SystemConfig;
   /** Gives a connection to another Worker; see `HttpConnectionsDeps`. */
-  readonly giveBack: (socket: Socket) => Promise<boolean>;
+  readonly giveBack: (socket: Socket, kept: boolean) => Promise<boolean>;
   readonly log: Log;
 }
 
@@ -79,6 +83,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const counted = (answer: HttpServerHandlers['onRequest']): HttpServerHandlers['onRequest'] => {
     return (req, res) => {
       if (!connections.begin(req, res)) return;
+      // That of `awaitNextCall` is over; Node sets its own one when the answer is out.
+      if (req.socket.timeout) req.socket.setTimeout(0);
       toOriginForm(req);
       const fault = headFault(req);
       if (fault) deps.onHeadFault(req, res, fault);
@@ -117,8 +123,10 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   // It never listens; this is what starts its watch over requests that do not arrive.
   server.emit('listening');
   return {
-    take(socket) {
-      if (connections.add(socket)) server.emit('connection', socket);
+    take(socket, kept) {
+      if (!connections.add(socket, kept)) return;
+      server.emit('connection', socket);
+      if (kept) awaitNextCall(socket, KEEP_ALIVE_MS);
     },
     get connections() {
       return connections.size;

@@ -213,7 +213,7 @@ test('a connection that is handed back goes to another Worker, and its sender he
   door.attach(a);
   door.attach(b);
   door.detach(a);
-  door.back(a, { n: 5 }, handle());
+  door.back(a, { n: 5, kept: true }, handle());
   expect(b.given).toHaveLength(1);
   expect(door.backs(a, { ns: [4, 5] })).toEqual({ taken: [5] });
   expect(door.backs(a, { ns: [5] })).toEqual({ taken: [] });
@@ -223,7 +223,7 @@ test('a connection that is handed back when the server stops stays with its Work
   const closed = vi.fn();
   door.attach(a);
   door.close();
-  door.back(a, { n: 1 }, { close: closed });
+  door.back(a, { n: 1, kept: true }, { close: closed });
   expect([door.backs(a, { ns: [1] }), closed.mock.calls.length]).toEqual([{ taken: [] }, 1]);
 });
 

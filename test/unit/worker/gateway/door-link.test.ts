@@ -60,7 +60,7 @@ function turn(): Promise<void> {
 test('a connection is touched only when the master was told that it is taken', () => {
   const handle = tcpHandle();
   open = 4;
-  link.onConn({ n: 7 }, handle);
+  link.onConn({ n: 7, kept: false }, handle);
   expect([notes[0]?.name, notes[0]?.args, sockets.length]).toEqual(['conn.taken', { n: 7, open: 5 }, 0]);
   notes[0]?.flushed?.(null);
   expect(sockets).toHaveLength(1);
@@ -68,13 +68,15 @@ test('a connection is touched only when the master was told that it is taken', (
 
 test('a connection whose taking could not be told is left alone', () => {
   const handle = tcpHandle();
-  link.onConn({ n: 1 }, handle);
+  link.onConn({ n: 1, kept: true }, handle);
   notes[0]?.flushed?.(new Error('the channel is closed'));
   expect([sockets.length, handle.closed]).toEqual([0, 1]);
 });
 
 test('what is handed back is asked for together, and each hears whether it arrived', async () => {
-  const backs = [tcpHandle(), tcpHandle(), tcpHandle()].map((handle) => link.giveBack(socketWith(handle)));
+  const backs = [tcpHandle(), tcpHandle(), tcpHandle()].map((handle) =>
+    link.giveBack(socketWith(handle), true),
+  );
   expect(hands.map(({ n }) => n)).toEqual([1, 2, 3]);
   await turn();
   expect(asked.map(({ ns }) => ns)).toEqual([[1, 2, 3]]);
@@ -83,14 +85,14 @@ test('what is handed back is asked for together, and each hears whether it arriv
 });
 
 test('without an answer of the master nobody serves the connection here: the master may have it', async () => {
-  const back = link.giveBack(socketWith(tcpHandle()));
+  const back = link.giveBack(socketWith(tcpHandle()), true);
   await turn();
   asked[0]?.answer.reject(new Error('no answer'));
   expect(await back).toBe(true);
 });
 
 test('a socket that is closed already is not handed back', async () => {
-  expect(await link.giveBack({ _handle: null } as unknown as Socket)).toBe(false);
+  expect(await link.giveBack({ _handle: null } as unknown as Socket, true)).toBe(false);
   expect(hands).toEqual([]);
 });
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PIPELINED_MAX } from '../../../../src/worker/gateway/http-connections.js';
 import { isBetweenMessages } from '../../../../src/worker/gateway/http-parser.js';
@@ -127,6 +128,27 @@ test('a connection goes to another Worker between two calls, and its bytes with 
   // Here the other copy of the descriptor is missing, so the connections end; nobody was sent anything.
   await until(() => [kept, fresh, busy].every(({ ended }) => ended));
   expect([fresh.text, kept.fault, busy.fault]).toEqual(['', null, null]);
+});
+
+test('the first call of a connection that another Worker kept may take its time, that of a new one not', async () => {
+  const fresh = await site.client();
+  await until(() => site.server.connections === 1);
+  site.kept = true;
+  const kept = await site.client();
+  const trickling = await site.client();
+  await until(() => site.server.connections === 3);
+  trickling.socket.write('GET / HTTP/1.1\r\n');
+  // HandshakeSeconds is 1 here.
+  await sleep(2500);
+  expect([fresh.ended, trickling.ended, kept.ended]).toEqual([true, true, false]);
+  expect([kept.text, trickling.text]).toEqual(['', expect.stringContaining('408')]);
+  for (let n = 0; n < 2; n += 1) {
+    kept.text = '';
+    kept.call();
+    await site.answer();
+    await until(() => kept.text.includes('done'));
+  }
+  expect(kept.ended).toBe(false);
 });
 
 test('a connection that arrives while the Worker leaves goes on at once', async () => {
