@@ -122,7 +122,14 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
       const path = '/api/comment/message';
       const key = { id: 'nginx', secret: KEYS.nginx };
       const timestamp = Math.floor(Date.now() / 1000);
-      const headers = signCall(key, { method: 'POST', path, body: BODY, timestamp, nonce: randomUUID() });
+      const headers = signCall(key, {
+        method: 'POST',
+        path,
+        contentType: 'application/json',
+        body: BODY,
+        timestamp,
+        nonce: randomUUID(),
+      });
       const answer = await call(path, { method: 'POST', from: outside ?? '', headers });
       expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('"accepted":1') });
       expect((await call('/healthz')).status).toBe(200);
