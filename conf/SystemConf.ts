@@ -57,7 +57,7 @@ export default {
   MaxLinkNumber: 10_000,
 
   // Of these, connections that have not logged in, so that there is room for those who do; every reader is one for a moment.
-  // null: half of all. And how many of them may come from one client address in each Worker (loopback is free). null: a tenth
+  // null: all of them. And how many of them may come from one client address in each Worker (loopback is free). null: a tenth
   // of them over all Workers, 16 at least: enough for a school behind one address that comes back together.
   // VisitorMax: null,
   // VisitorsPerAddress: null,

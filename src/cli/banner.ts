@@ -43,6 +43,7 @@ export function banner({ loaded, info, version, paint }: BannerOptions): string 
     ['pushenv', `${config.env} (${ENV_NAMES[config.env]})`],
     ['temp dir', config.paths.temp],
     ['log dir', config.paths.log],
+    ['data dir', config.paths.data],
   ];
   const lines = items.map(
     ([name, value]) => paint('green', name.padEnd(NAME_COLUMNS)) + paint('blue', shown(value)),

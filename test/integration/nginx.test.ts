@@ -131,7 +131,7 @@ describe.skipIf(nginxProgram === null)('behind nginx', () => {
     for (const headers of [{}, FORGED, { ...FORGED, 'x-forwarded-for': '127.0.0.1' }]) {
       const answer = await call('/api/comment/message', { method: 'POST', from: '127.0.0.2', headers });
       expect(answer.status).toBe(403);
-      expect(answer.text).toContain('address via-proxy:127.0.0.2 is not in allow');
+      expect(answer.text).toContain('address via-proxy:127.0.0.2 is not in api.allow');
     }
   });
 

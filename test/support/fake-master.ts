@@ -42,7 +42,11 @@ const PROGRAM = `
   const http = createServer();
   worker.once('message', () => {
     control.listen(socket, () => {
-      http.listen(0, '127.0.0.1', () => console.log(http.address().port + ' ' + worker.pid));
+      http.listen(0, '127.0.0.1', () => {
+        const { port } = http.address();
+        // On two addresses, as a master of PUSHENV 0.
+        createServer().listen(port, '127.0.0.2', () => console.log(port + ' ' + worker.pid));
+      });
     });
   });
 `;

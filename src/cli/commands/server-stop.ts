@@ -132,7 +132,9 @@ async function notStopped(
 async function forceStop({ paths }: MasterTarget, master: KnownProcess, tell: Tell): Promise<void> {
   const { killed, ports } = await killTree(master, { deadlineMs: KILL_MS });
   tell(`killed: ${names(killed)}`);
-  if (ports.length > 0) tell(`free again: ${ports.map(({ port }) => `port ${port}`).join(', ')}`);
+  // Two sockets may listen on one port: 127.0.0.1 and ::1.
+  const free = [...new Set(ports.map(({ port }) => `port ${port}`))];
+  if (free.length > 0) tell(`free again: ${free.join(', ')}`);
   const removed = await removeStaleInstance(paths, await readInstance(paths));
   // Not removed: the next master is there already, and the socket is its own.
   if (removed) await unlinkIfThere(paths.socket);

@@ -66,6 +66,8 @@ export interface CallVerifier {
 }
 
 export interface CallVerifierOptions {
+  /** PUSHENV 0: the call may be open to this machine, and who is refused is told so. */
+  readonly isLocal: boolean;
   readonly keys: readonly ApiKey[];
   readonly legacyToken: boolean;
   /** Version 1 of the signature counts too. */
@@ -82,14 +84,15 @@ const TEXT_SHOWN_MAX = 600;
 const HEADERS = FIELDS_V2.map((field) => SIGNATURE_HEADERS[field]).join(', ');
 
 export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
-  const { keys, legacyToken, signatureV1, onFirstV1, nonces, clock } = options;
+  const { isLocal, keys, legacyToken, signatureV1, onFirstV1, nonces, clock } = options;
   const secretsOf = (id: string) => keys.filter((key) => key.id === id).map((key) => key.secret);
   const scopes = new Map(keys.map(({ secret }) => [secret, nonceScope(secret)]));
   const keysOfV1 = new Set<string>();
-  const unsigned = () =>
-    refused(
-      `the call is not signed: it needs ${HEADERS}${legacyToken ? ', or the fields timestamp and token' : ''}`,
-    );
+  const token = legacyToken ? ', or the fields timestamp and token' : '';
+  const open = isLocal
+    ? '. In PUSHENV 0 only calls from this machine itself, through no proxy, need no signature'
+    : '';
+  const unsigned = () => refused(`the call is not signed: it needs ${HEADERS}${token}${open}`);
 
   async function claim(secret: string, nonce: string, timestamp: number): Promise<boolean> {
     return await nonces.claim(scopes.get(secret) ?? nonceScope(secret), nonce, timestamp);

@@ -99,7 +99,7 @@ function readJson(key: ConfigKey, text: string): { value: unknown } | { problem:
 
 /**
  * Other programs may have SPUSH_ variables of their own, so only what is close to a name of ours is a fault: the same
- * letters without the underscores, or one wrong letter in five.
+ * letters without the underscores, one wrong letter in five, or two that changed places.
  */
 function misspelt(name: string): ConfigFault | null {
   if (!name.startsWith('SPUSH_') || name.startsWith('SPUSH_TEST_')) return null;
@@ -112,7 +112,13 @@ function misspelt(name: string): ConfigFault | null {
 
 function isNear(name: string, known: string): boolean {
   const [a, b] = [bare(name), bare(known)];
-  return a === b || distance(a, b) <= Math.max(1, Math.floor(a.length / 5));
+  return a === b || distance(a, b) <= Math.max(1, Math.floor(a.length / 5)) || areSwapped(a, b);
+}
+
+/** Two letters side by side that changed places, which `distance` counts as two wrong ones. */
+function areSwapped(a: string, b: string): boolean {
+  const at = [...a].findIndex((letter, index) => letter !== b[index]);
+  return at !== -1 && b === a.slice(0, at) + (a[at + 1] ?? '') + a[at] + a.slice(at + 2);
 }
 
 function bare(name: string): string {

@@ -44,7 +44,15 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
   const { env, api } = config();
   const { keys, legacyToken, signatureV1 } = api;
   const onFirstV1 = (key: string) => log.warn('api.signatureV1', { key });
-  const verifier = createCallVerifier({ keys, legacyToken, signatureV1, onFirstV1, nonces, clock });
+  const verifier = createCallVerifier({
+    isLocal: env === 0,
+    keys,
+    legacyToken,
+    signatureV1,
+    onFirstV1,
+    nonces,
+    clock,
+  });
   const foreign = foreignCaller(config());
   const callers = api.allow.length === 0 ? null : addressList(api.allow);
   const operators = addressList(api.opsAllow);
@@ -54,10 +62,10 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
 
     assertAddress(rule, address) {
       if (rule === 'signed' && callers !== null && !callers.has(address)) {
-        throw new SpushError('FORBIDDEN', `address ${address} is not in allow of conf/*/api.ts`);
+        throw new SpushError('FORBIDDEN', `address ${address} is not in api.allow (SPUSH_API_ALLOW)`);
       }
       if (rule === 'ops' && !operators.has(address)) {
-        throw new SpushError('FORBIDDEN', `address ${address} is not in opsAllow of conf/*/api.ts`);
+        throw new SpushError('FORBIDDEN', `address ${address} is not in api.opsAllow (SPUSH_API_OPS_ALLOW)`);
       }
     },
 

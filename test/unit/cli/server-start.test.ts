@@ -45,7 +45,7 @@ describe('in the foreground', () => {
       'WorkerNum',
       'TaskWorkerNum',
     ]);
-    expect(names.slice(-7)).toEqual([
+    expect(names.slice(-8)).toEqual([
       'api.keys',
       'spush version',
       'node version',
@@ -53,6 +53,7 @@ describe('in the foreground', () => {
       'pushenv',
       'temp dir',
       'log dir',
+      'data dir',
     ]);
     expect(stdout).toContain(`listen port${' '.repeat(19)}8080\n`);
     expect(stdout).toContain(`api.keys${' '.repeat(22)}***\n`);

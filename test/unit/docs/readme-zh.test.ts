@@ -1,10 +1,12 @@
 /** Holds README.zh-CN.md to the code: what it says to type is a command that exists, with options that it takes. */
+import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { GROUPS } from '../../../src/cli/program.js';
 import { EXIT } from '../../../src/shared/base/errors.js';
 import { SWEEP_JOBS } from '../../../src/shared/domain/kind.js';
 import { repositoryFile } from '../../support/kept-file.js';
 
+const ROOT = new URL('../../../', import.meta.url);
 const doc = repositoryFile('README.zh-CN.md');
 const known = new Map(
   GROUPS.flatMap((group) =>
@@ -45,7 +47,7 @@ describe('README.zh-CN.md', () => {
 
   test('leads to files that are there', () => {
     for (const [, link = ''] of doc.matchAll(/\]\(([^)]+)\)/g)) {
-      expect(() => repositoryFile(link), link).not.toThrow();
+      expect(existsSync(new URL(link.split('#')[0] ?? '', ROOT)), link).toBe(true);
     }
   });
 });

@@ -143,7 +143,10 @@ async function backTo(
 }
 
 function changeText({ applied, notApplied }: ConfigChange): string {
-  const now = applied.length === 0 ? 'no live key has changed' : `${applied.join(', ')} counts now`;
+  const now =
+    applied.length === 0
+      ? 'no live key has changed'
+      : `${applied.join(', ')} ${applied.length === 1 ? 'counts' : 'count'} now`;
   const later = notApplied.length === 0 ? '' : `; needs a restart: ${notApplied.join(', ')}`;
   return `configuration read: ${now}${later}`;
 }

@@ -39,8 +39,9 @@ beforeEach(() => {
   verifier = verifierWith({});
 });
 
-function verifierWith({ legacyToken = false, signatureV1 = true }): CallVerifier {
+function verifierWith({ isLocal = false, legacyToken = false, signatureV1 = true }): CallVerifier {
   return createCallVerifier({
+    isLocal,
     keys: KEYS,
     legacyToken,
     signatureV1,
@@ -198,6 +199,9 @@ describe.each(VERSIONS)('a signature of version %s', (_version, sign) => {
     expect(await refusal({ 'x-spush-nonce': NONCE }, { isOpen: true })).toContain('X-Spush-Key is missing');
     expect(await verify({}, { isOpen: true })).toEqual({ by: 'open' });
     expect(await refusal({})).toContain('not signed');
+    expect(await refusal({})).not.toContain('PUSHENV');
+    verifier = verifierWith({ isLocal: true });
+    expect(await refusal({})).toContain('In PUSHENV 0 only calls from this machine itself');
   });
 
   test('of any other text never passes', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { effectiveMaxLinks } from '../../../../src/platform/limits/descriptors.js';
 import { visitorShare } from '../../../../src/platform/limits/visitor-share.js';
 import { testConfig } from '../../../support/test-config.js';
 
@@ -16,6 +17,8 @@ test.each([
 });
 
 test('visitors have their share of the connections that the process has descriptors for', async () => {
-  const { max } = visitorShare(await testConfig({ ...WORKERS, MaxLinkNumber: '100000' }), 1024);
-  expect(max).toBeLessThan(4 * 512);
+  const config = await testConfig({ ...WORKERS, MaxLinkNumber: '100000' });
+  const links = effectiveMaxLinks(config, 1024);
+  expect(links).toBeLessThan(4 * 1024);
+  expect(visitorShare(config, 1024)).toEqual({ max: links, perAddress: Math.floor(links / 40) });
 });
