@@ -45,7 +45,9 @@ export class GzcpVerifier implements UserVerifier {
   readonly #queue: CallQueue;
   readonly #breaker: Breaker;
   readonly #cache: AnswerCache;
-  readonly #inFlight = new Map<string, Promise<number>>();
+  /** Calls under way, and those of them that equal keys may share. */
+  #inFlight = 0;
+  readonly #shared = new Map<string, Promise<number>>();
   /** User id → turn of the latest `forget`; kept only while calls are in flight. */
   readonly #forgotten = new Map<number, number>();
   /** Results of calls begun before this turn are not kept. */
@@ -91,22 +93,26 @@ export class GzcpVerifier implements UserVerifier {
       this.#options.meter.count('cached');
       return known;
     }
-    const running = this.#inFlight.get(digest);
+    const running = this.#shared.get(digest);
     if (running !== undefined) {
       this.#options.meter.count('shared');
       return await running;
     }
+    this.#inFlight += 1;
     const call = this.#ask(digest, key).finally(() => {
-      this.#inFlight.delete(digest);
-      if (this.#inFlight.size === 0) this.#forgotten.clear();
+      if (this.#shared.get(digest) === call) this.#shared.delete(digest);
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#forgotten.clear();
     });
-    this.#inFlight.set(digest, call);
+    this.#shared.set(digest, call);
     return await call;
   }
 
   forget(uid: number): void {
     this.#cache.forget(uid);
-    if (this.#inFlight.size === 0) return;
+    if (this.#inFlight === 0) return;
+    // Whose keys are being asked for is not known yet, and what was asked before may be answered by what was true before.
+    this.#shared.clear();
     this.#turn += 1;
     this.#forgotten.set(uid, this.#turn);
     if (this.#forgotten.size > FORGOTTEN_MAX) {

@@ -333,6 +333,20 @@ describe('a user who is forgotten', () => {
     expect(gzcp.calls).toHaveLength(2);
   });
 
+  test('while his call is in flight, is asked for anew by who comes after that', async () => {
+    const verifier = await open();
+    const waiting: ServerResponse[] = [];
+    respond = (_call, res) => waiting.push(res);
+    const before = verifier.verify(web('k'));
+    await expect.poll(() => waiting.length).toBe(1);
+    verifier.forget(5);
+    respond = (_call, res) => answerJson(res, { code: 403, data: {} });
+    await expect(verifier.verify(web('k'))).rejects.toMatchObject(refused);
+    for (const res of waiting) answerJson(res, { code: 200, data: { uid: 5 } });
+    expect(await before).toBe(5);
+    await expect(verifier.verify(web('k'))).rejects.toMatchObject(refused);
+  });
+
   test('among more than can be remembered, is still not kept', async () => {
     let release: () => void = () => {};
     const asked = new Promise<void>((seen) => {
