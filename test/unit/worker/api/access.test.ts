@@ -162,7 +162,8 @@ describe('a signature', () => {
     expect((await post(body, { ...signed(body), ...form })).status).toBe(401);
     expect(api.accepted).toEqual([]);
     expect((await post(body, signed(body, { sign: signCallV1 }))).status).toBe(200);
-    expect(api.logged).toEqual(['api.signatureV1 {"key":"site"}']);
+    const told = api.logged.filter((line) => line.startsWith('api.signatureV1'));
+    expect(told).toEqual(['api.signatureV1 {"key":"site"}']);
   });
 
   test('of version 2 shows who calls before its body has come, and no other body passes', async () => {
