@@ -12,6 +12,7 @@ import { errorText, SpushError } from '../../shared/base/errors.js';
 import { clipped } from '../../shared/base/well-formed.js';
 import type { GzcpConfig, GzcpToken } from '../config/config-schema.js';
 import type { Log } from '../log/log.js';
+import { seldomLog } from '../log/seldom-log.js';
 import { AnswerCache } from './answer-cache.js';
 import { Breaker } from './breaker.js';
 import { CallQueue } from './call-queue.js';
@@ -39,6 +40,8 @@ export const md5Token: GzcpToken = (timestamp, loginkey, secret) =>
 
 export class GzcpVerifier implements UserVerifier {
   readonly #options: GzcpVerifierOptions;
+  /** For what each login of a storm would say. */
+  readonly #seldom: Pick<Log, 'warn'>;
   readonly #address: URL;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Agent;
@@ -56,8 +59,9 @@ export class GzcpVerifier implements UserVerifier {
   #turn = 0;
 
   constructor(options: GzcpVerifierOptions) {
-    const { config, concurrency, clock } = options;
+    const { config, concurrency, clock, log } = options;
     this.#options = options;
+    this.#seldom = seldomLog(log, clock);
     this.#address = new URL(config.verifyUrl);
     this.#headers = {
       accept: 'application/json',
@@ -137,11 +141,11 @@ export class GzcpVerifier implements UserVerifier {
         throw new SpushError('LOGIN_REFUSED', 'the main site does not know this key: log in there again');
       case 'faulty':
         this.#options.meter.count('faulty');
-        this.#options.log.warn('gzcp.faulty', { channel: key.channel, reason: result.reason });
+        this.#seldom.warn('gzcp.faulty', { channel: key.channel, reason: result.reason });
         throw new SpushError('LOGIN_REFUSED', "the main site's answer for this key cannot be trusted");
       case 'failed':
         this.#options.meter.count('failure');
-        this.#options.log.warn('gzcp.failed', { channel: key.channel, reason: result.reason });
+        this.#seldom.warn('gzcp.failed', { channel: key.channel, reason: result.reason });
         throw new SpushError('GZCP_UNAVAILABLE', `the main site cannot be asked now: ${result.reason}`);
     }
   }

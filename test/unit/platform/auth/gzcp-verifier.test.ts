@@ -302,6 +302,15 @@ describe('the main site is spared', () => {
   });
 });
 
+test('a storm of logins that the main site answers badly is one line a second in the log', async () => {
+  respond = (_call, res) => answerJson(res, { code: 403, data: {} });
+  const verifier = await open();
+  const logins = Array.from({ length: 50 }, (_, n) => verifier.verify(web(`k${n}`)));
+  await Promise.allSettled(logins);
+  expect(logged.filter((line) => line.startsWith('gzcp.faulty'))).toHaveLength(1);
+  expect(counts).toMatchObject({ faulty: 50 });
+});
+
 describe('a user who is forgotten', () => {
   test('is asked for again, others are not', async () => {
     respond = (call, res) => answerJson(res, { code: 200, data: { uid: Number(call.loginkey) % 10 } });
