@@ -220,7 +220,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
       { name: 'delivery', check: async () => canary.check() },
     ],
   });
-  const acceptance = createAcceptance({ store, bus });
+  const acceptance = createAcceptance({ store, bus, log: seldom });
   const nonces = nonceClaims({
     async claim(scope: string, nonce: string, timestamp: number): Promise<boolean> {
       const claimed = await peer.call(

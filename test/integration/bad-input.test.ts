@@ -68,6 +68,36 @@ describe('frames', () => {
     await client.close();
   });
 
+  test.each([
+    ['pongs', 0x8a],
+    ['pings', 0x89],
+  ])('that are %s without end close the connection, and are not read until its client has closed too', async (_what, head) => {
+    const raw = await RawSocket.upgraded(daemon.port);
+    const flood = Buffer.concat(Array.from({ length: 10_000 }, () => Buffer.from([head, 0x80, 0, 0, 0, 0])));
+    const pump = (): void => {
+      while (!raw.socket.destroyed && raw.socket.write(flood));
+    };
+    raw.socket.on('drain', pump);
+    pump();
+    await raw.until(() => raw.closed);
+    // What the kernels hold, and no more.
+    expect(raw.socket.bytesWritten - raw.socket.writableLength).toBeLessThan(32 * 1024 * 1024);
+    const other = await WsClient.connect(daemon.wsUrl);
+    expect((await other.ask('ping')).code).toBe(200);
+    await other.close();
+  });
+
+  test('that are pings now and then, in a burst too, are answered', async () => {
+    const raw = await RawSocket.upgraded(daemon.port);
+    for (let n = 0; n < 20; n += 1) {
+      const pongs = raw.received.length;
+      raw.socket.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0]));
+      await raw.until(() => raw.received.length > pongs);
+    }
+    expect(raw.closeCode).toBeNull();
+    raw.destroy();
+  });
+
   test('of 1 MiB are closed with 1009', async () => {
     const client = await WsClient.connect(daemon.wsUrl);
     client.socket.send(`{"cmd":"ping","id":"1","ts":1,"body":{"a":"${'x'.repeat(1 << 20)}"}}`);

@@ -90,6 +90,10 @@ export class FakeConnection implements Connection {
     this.open = false;
   }
 
+  sendAway(reason: string): void {
+    this.end(1008, reason, null);
+  }
+
   cut(): void {
     this.wasCut = true;
     this.open = false;

@@ -12,6 +12,7 @@ import { errorText, SpushError } from '../../shared/base/errors.js';
 import { clipped } from '../../shared/base/well-formed.js';
 import type { GzcpConfig, GzcpToken } from '../config/config-schema.js';
 import type { Log } from '../log/log.js';
+import { seldomLog } from '../log/seldom-log.js';
 import { AnswerCache } from './answer-cache.js';
 import { Breaker } from './breaker.js';
 import { CallQueue } from './call-queue.js';
@@ -39,13 +40,17 @@ export const md5Token: GzcpToken = (timestamp, loginkey, secret) =>
 
 export class GzcpVerifier implements UserVerifier {
   readonly #options: GzcpVerifierOptions;
+  /** For what each login of a storm would say. */
+  readonly #seldom: Pick<Log, 'warn'>;
   readonly #address: URL;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Agent;
   readonly #queue: CallQueue;
   readonly #breaker: Breaker;
   readonly #cache: AnswerCache;
-  readonly #inFlight = new Map<string, Promise<number>>();
+  /** Calls under way, and those of them that equal keys may share. */
+  #inFlight = 0;
+  readonly #shared = new Map<string, Promise<number>>();
   /** User id → turn of the latest `forget`; kept only while calls are in flight. */
   readonly #forgotten = new Map<number, number>();
   /** Results of calls begun before this turn are not kept. */
@@ -54,8 +59,9 @@ export class GzcpVerifier implements UserVerifier {
   #turn = 0;
 
   constructor(options: GzcpVerifierOptions) {
-    const { config, concurrency, clock } = options;
+    const { config, concurrency, clock, log } = options;
     this.#options = options;
+    this.#seldom = seldomLog(log, clock);
     this.#address = new URL(config.verifyUrl);
     this.#headers = {
       accept: 'application/json',
@@ -91,22 +97,26 @@ export class GzcpVerifier implements UserVerifier {
       this.#options.meter.count('cached');
       return known;
     }
-    const running = this.#inFlight.get(digest);
+    const running = this.#shared.get(digest);
     if (running !== undefined) {
       this.#options.meter.count('shared');
       return await running;
     }
+    this.#inFlight += 1;
     const call = this.#ask(digest, key).finally(() => {
-      this.#inFlight.delete(digest);
-      if (this.#inFlight.size === 0) this.#forgotten.clear();
+      if (this.#shared.get(digest) === call) this.#shared.delete(digest);
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#forgotten.clear();
     });
-    this.#inFlight.set(digest, call);
+    this.#shared.set(digest, call);
     return await call;
   }
 
   forget(uid: number): void {
     this.#cache.forget(uid);
-    if (this.#inFlight.size === 0) return;
+    if (this.#inFlight === 0) return;
+    // Whose keys are being asked for is not known yet, and what was asked before may be answered by what was true before.
+    this.#shared.clear();
     this.#turn += 1;
     this.#forgotten.set(uid, this.#turn);
     if (this.#forgotten.size > FORGOTTEN_MAX) {
@@ -131,11 +141,11 @@ export class GzcpVerifier implements UserVerifier {
         throw new SpushError('LOGIN_REFUSED', 'the main site does not know this key: log in there again');
       case 'faulty':
         this.#options.meter.count('faulty');
-        this.#options.log.warn('gzcp.faulty', { channel: key.channel, reason: result.reason });
+        this.#seldom.warn('gzcp.faulty', { channel: key.channel, reason: result.reason });
         throw new SpushError('LOGIN_REFUSED', "the main site's answer for this key cannot be trusted");
       case 'failed':
         this.#options.meter.count('failure');
-        this.#options.log.warn('gzcp.failed', { channel: key.channel, reason: result.reason });
+        this.#seldom.warn('gzcp.failed', { channel: key.channel, reason: result.reason });
         throw new SpushError('GZCP_UNAVAILABLE', `the main site cannot be asked now: ${result.reason}`);
     }
   }

@@ -18,6 +18,9 @@ const SEQUENCE_MAX = 4095;
 export const ID_ZERO = '1000000000000000000' as MessageId;
 const ID_MAX = 2n ** 63n - 1n;
 
+/** Since the epoch: ids of an earlier moment have less than 19 digits. A clock that shows one (2022 and before) is wrong. */
+const TIME_MS_MIN = Number(BigInt(ID_ZERO) >> (GENERATOR_BITS + SEQUENCE_BITS)) + 1;
+
 const PATTERN = /^[1-9][0-9]{18}$/;
 
 export function isMessageId(value: unknown): value is MessageId {
@@ -37,7 +40,7 @@ export function messageIdTime(id: MessageId): number {
 /** The lowest id of a moment: every id made before it is smaller. */
 export function firstIdOf(unixMs: number): MessageId {
   return messageIdFrom(
-    BigInt(Math.max(0, Math.floor(unixMs) - ID_EPOCH_MS)) << (GENERATOR_BITS + SEQUENCE_BITS),
+    BigInt(Math.max(TIME_MS_MIN, Math.floor(unixMs) - ID_EPOCH_MS)) << (GENERATOR_BITS + SEQUENCE_BITS),
   );
 }
 
@@ -53,8 +56,8 @@ export interface MessageIdSource {
 }
 
 /**
- * Strictly rising ids. When one millisecond's 4,096 are used up, or the clock steps back, the source goes on from the
- * last time it used; it never repeats and never waits.
+ * Strictly rising ids, of 19 digits whatever the clock shows. When one millisecond's 4,096 are used up, or the clock steps
+ * back, the source goes on from the last time it used; it never repeats and never waits.
  */
 export function createMessageIdSource(generator: number, clock: Pick<Clock, 'now'>): MessageIdSource {
   assert(
@@ -62,7 +65,7 @@ export function createMessageIdSource(generator: number, clock: Pick<Clock, 'now
     `generator ${generator} is not in 0..${GENERATOR_MAX}`,
   );
   const generatorBits = BigInt(generator) << SEQUENCE_BITS;
-  let timeMs = 0;
+  let timeMs = TIME_MS_MIN;
   let sequence = 0;
   return {
     next() {

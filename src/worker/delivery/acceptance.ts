@@ -3,9 +3,18 @@
  * The answer comes after the commit and does not wait for any screen.
  */
 import type { Bus } from '../../platform/bus/bus.js';
+import type { Log } from '../../platform/log/log.js';
 import type { MessageStore } from '../../platform/store/message-store.js';
+import { errorText } from '../../shared/base/errors.js';
+import type { Kind } from '../../shared/domain/kind.js';
 import type { MessageItem, NewMessage } from '../../shared/domain/message.js';
-import type { MessageId } from '../../shared/domain/message-id.js';
+import { ID_ZERO, idBefore, type MessageId } from '../../shared/domain/message-id.js';
+import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
+
+/** Users whose repeated messages are read from the store at once. */
+const USERS_PER_READ = 100;
+/** Nobody was sent an unsent notice for everybody, so it is read as for any user. */
+const ANYBODY = 1;
 
 export interface AcceptedBatch {
   /** Stored by this call. */
@@ -23,26 +32,72 @@ export interface Acceptance {
   accept(messages: readonly NewMessage[]): Promise<AcceptedBatch>;
 }
 
-export function createAcceptance(deps: {
-  store: Pick<MessageStore, 'accept'>;
-  bus: Pick<Bus, 'publish'>;
-}): Acceptance {
+export interface AcceptanceDeps {
+  readonly store: Pick<MessageStore, 'accept' | 'pendingForMany'>;
+  readonly bus: Pick<Bus, 'publish'>;
+  readonly log: Pick<Log, 'warn'>;
+}
+
+export function createAcceptance(deps: AcceptanceDeps): Acceptance {
   return {
     async accept(messages) {
       const stored = await deps.store.accept(messages);
+      const published = new Set<MessageId>();
+      const repeated: Repeated[] = [];
       let duplicates = 0;
       let spilled = 0;
       messages.forEach((message, index) => {
         const accepted = stored[index];
         if (!accepted) return;
-        if (accepted.duplicate) duplicates += 1;
+        const { id, duplicate, unsent } = accepted;
+        if (duplicate) duplicates += 1;
         if (accepted.spilled) spilled += 1;
-        // A caller that repeats itself may not have heard of the first commit: nor may the reader.
-        if (message.deliver === 'now' && accepted.unsent) publish(deps.bus, itemOf(message, accepted.id));
+        if (!unsent || published.has(id)) return;
+        // What is spilled cannot be read.
+        if (duplicate && !accepted.spilled)
+          repeated.push({ kind: message.kind, uid: message.uid ?? ANYBODY, id });
+        else if (message.deliver === 'now') {
+          publish(deps.bus, itemOf(message, id));
+          published.add(id);
+        }
       });
+      if (repeated.length > 0) await publishStored(deps, repeated);
       return { accepted: stored.length - duplicates, duplicates, spilled, ids: stored.map(({ id }) => id) };
     },
   };
+}
+
+interface Repeated {
+  readonly kind: Kind;
+  readonly uid: number;
+  readonly id: MessageId;
+}
+
+/**
+ * A caller that repeats itself may not have heard of the first commit: nor may the reader. What goes out is what was stored
+ * first, when it is due, whatever the repetition says: another copy of it may be on its way, and the reader's inbox has it.
+ */
+async function publishStored(
+  { store, bus, log }: AcceptanceDeps,
+  repeated: readonly Repeated[],
+): Promise<void> {
+  const wanted = new Set(repeated.map(({ id }) => id));
+  try {
+    for (const kind of new Set(repeated.map((each) => each.kind))) {
+      const ofKind = repeated.filter((each) => each.kind === kind);
+      const [first = ID_ZERO] = ofKind.map(({ id }) => id).sort();
+      const query = { kind, after: idBefore(first), limit: PUSH_ITEMS_MAX };
+      const uids = [...new Set(ofKind.map(({ uid }) => uid))];
+      for (let from = 0; from < uids.length; from += USERS_PER_READ) {
+        const pending = await store.pendingForMany(uids.slice(from, from + USERS_PER_READ), query);
+        for (const items of pending.values())
+          for (const item of items) if (wanted.delete(item.id)) publish(bus, item);
+      }
+    }
+  } catch (error) {
+    // They are stored, which is what is answered, and pending: the job of their kind repeats them.
+    log.warn('delivery.repetition-unread', { messages: wanted.size, error: errorText(error) });
+  }
 }
 
 function publish(bus: Pick<Bus, 'publish'>, item: MessageItem): void {

@@ -83,6 +83,7 @@ export class Canary {
       stalled: () => false,
       lost: () => false,
       end: () => {},
+      sendAway: () => {},
       cut: () => {},
     };
     return { data: createSessionData('canary', this.#clock), connection, replay: null, missed: null };

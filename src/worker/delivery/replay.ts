@@ -8,6 +8,7 @@
  */
 
 import type { Log } from '../../platform/log/log.js';
+import { seldomLog } from '../../platform/log/seldom-log.js';
 import type { Clock } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { MessageItem } from '../../shared/domain/message.js';
@@ -37,17 +38,20 @@ const LOOK_BACK_MS = SEEN_MS - 10_000;
 
 export interface ReplayDeps {
   readonly store: Pick<ReaderStore, 'pending' | 'list'>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'moment'>;
   readonly delivery: () => Pick<Delivery, 'replayItems' | 'liveItems'>;
   readonly log: Log;
 }
 
 export class Replays {
   readonly #deps: ReplayDeps;
+  /** When the store is away, the replays of all who are logged in fail, again and again. */
+  readonly #log: Pick<Log, 'warn'>;
   readonly #retries = new Map<LoggedInSession, Retry>();
 
   constructor(deps: ReplayDeps) {
     this.#deps = deps;
+    this.#log = seldomLog(deps.log, deps.clock);
   }
 
   /**
@@ -146,7 +150,7 @@ export class Replays {
     } catch (error) {
       if (!isCurrent(run)) return;
       session.replay = null;
-      this.#deps.log.warn('delivery.replay-failed', {
+      this.#log.warn('delivery.replay-failed', {
         session: session.data.id,
         uid,
         error: errorText(error),

@@ -29,6 +29,7 @@ import type { AddressBudget } from './address-budget.js';
 import type { Backlog } from './backlog.js';
 import { closePaced } from './close-paced.js';
 import type { CommandDeps } from './commands/command-context.js';
+import { ControlFrames } from './control-frames.js';
 import type { HandshakeMeter } from './handshake-meter.js';
 import { MessageLoop, type MessageLoopState } from './message-loop.js';
 import { type Refusal, refuseUpgrade } from './refuse-upgrade.js';
@@ -191,14 +192,19 @@ export class Gateway {
 
   /** From now on its frames are answered, and its end is noticed. */
   serve({ ws, session, connection, loop }: Attached): void {
-    const { desk, stats, links, budget, budgetKey, log } = this.#deps;
+    const { desk, stats, links, budget, budgetKey, clock, log } = this.#deps;
     const { data } = session;
     ws.on('message', (message: Buffer, isBinary: boolean) => {
       connection.heard();
       loop.onMessage(message, isBinary);
     });
-    ws.on('ping', () => connection.heard());
-    ws.on('pong', (payload: Buffer) => connection.answered(payload));
+    const controls = new ControlFrames(connection, clock);
+    ws.on('ping', () => {
+      if (controls.take()) connection.heard();
+    });
+    ws.on('pong', (payload: Buffer) => {
+      if (controls.take()) connection.answered(payload);
+    });
     // ws has answered with the right close code already; the close event follows.
     ws.on('error', (error) => log.debug('gateway.frame-refused', { session: data.id, error: error.message }));
     ws.on('close', () => {

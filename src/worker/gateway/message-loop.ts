@@ -8,7 +8,6 @@
 
 import { nowSeconds } from '../../shared/base/clock.js';
 import { errorText, forStrangers, isSpushError, type SpushError } from '../../shared/base/errors.js';
-import { CLOSE } from '../../shared/protocol/close-codes.js';
 import type { WsCommandName } from '../../shared/protocol/ws-commands.js';
 import { LOGIN_RETRY_SECONDS, replyText, UNREADABLE_FRAMES_MAX } from '../../shared/protocol/ws-frames.js';
 import type { LiveSession } from '../sessions/live-session.js';
@@ -148,7 +147,7 @@ export class MessageLoop implements FrameTaker {
     session.unreadable = frame.unreadable ? session.unreadable + 1 : 0;
     this.#fault(frame.fault);
     if (session.unreadable >= UNREADABLE_FRAMES_MAX) {
-      connection.end(CLOSE.policy, `${UNREADABLE_FRAMES_MAX} unreadable frames in a row`, null);
+      connection.sendAway(`${UNREADABLE_FRAMES_MAX} unreadable frames in a row`);
     }
   }
 
@@ -194,7 +193,7 @@ export class MessageLoop implements FrameTaker {
   #tooMany(frame: ReturnType<typeof readFrame> | null): void {
     this.#refused += 1;
     if (this.#refused > REFUSED_MAX) {
-      this.#session.connection.end(CLOSE.policy, 'far too many commands', null);
+      this.#session.connection.sendAway('far too many commands');
       return;
     }
     const { cmd, id } = frame === null ? BINARY_FAULT : frame.ok ? frame.command : frame.fault;

@@ -137,7 +137,6 @@ export class SignsOfLife {
   /** The oldest ones, as far as it is so. */
   #confirm(isSo: (message: Unconfirmed) => boolean): void {
     const { unconfirmed } = this.#signs;
-    if (unconfirmed.size === 0) return;
     const ids: MessageId[] = [];
     for (const [id, message] of unconfirmed) {
       if (!isSo(message)) break;
@@ -145,7 +144,8 @@ export class SignsOfLife {
       ids.push(id);
     }
     if (ids.length > 0) this.#deps.onConfirmed(ids);
-    if (!this.full) for (const done of [...this.#waiting]) done();
+    // A logout makes room too: who waits for a login that is over must not wait as long as the connection lasts.
+    if (this.#waiting.size > 0 && !this.full) for (const done of [...this.#waiting]) done();
   }
 }
 

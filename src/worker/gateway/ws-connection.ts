@@ -12,8 +12,8 @@ import { Outbox, type OutboxLimits, type WriteResult } from './outbox.js';
 import { SignsOfLife, type SilenceLimits } from './signs-of-life.js';
 import { textFrame } from './text-frame.js';
 
-/** What a slow reader gets to take its last frames; then the socket is destroyed. */
-const SLOW_END_MS = 1000;
+/** What a slow reader, or one that is not read any longer, gets to take its last frames; then the socket is destroyed. */
+const LAST_FRAMES_MS = 1000;
 /** RFC 6455 §5.5: a control frame carries 125 bytes, two of them are the code. */
 const CLOSE_REASON_BYTES_MAX = 123;
 
@@ -38,6 +38,8 @@ export class WsConnection implements Connection, BehindConnection {
   readonly #life: SignsOfLife;
   readonly #deps: WsConnectionDeps;
   #ended = false;
+  /** Nothing that its client says is read any more. */
+  #deaf = false;
 
   /** @param socket the raw socket under `ws`: finished frames are written to it without a detour. */
   constructor(ws: WebSocket, socket: Duplex, data: SessionData, deps: WsConnectionDeps) {
@@ -104,7 +106,7 @@ export class WsConnection implements Connection, BehindConnection {
   }
 
   resume(): void {
-    this.#ws.resume();
+    if (!this.#deaf) this.#ws.resume();
   }
 
   async drained(): Promise<void> {
@@ -150,6 +152,13 @@ export class WsConnection implements Connection, BehindConnection {
     this.#ws.close(code, cutToBytes(reason, CLOSE_REASON_BYTES_MAX));
   }
 
+  sendAway(reason: string): void {
+    this.end(CLOSE.policy, reason, null);
+    this.#deaf = true;
+    this.#ws.pause();
+    this.#destroySoon();
+  }
+
   /** Nothing is written any more, and nobody is told: the connection is another Worker's. */
   release(): void {
     this.#ended = true;
@@ -170,7 +179,11 @@ export class WsConnection implements Connection, BehindConnection {
   #giveUp(): void {
     this.#deps.onSlowClosed();
     this.end(CLOSE.slowReader, 'this reader is too slow', this.#deps.retryAfter());
-    setTimeout(() => this.#socket.destroy(), SLOW_END_MS).unref();
+    this.#destroySoon();
+  }
+
+  #destroySoon(): void {
+    setTimeout(() => this.#socket.destroy(), LAST_FRAMES_MS).unref();
   }
 }
 

@@ -33,6 +33,11 @@ export interface Connection {
   readonly open: boolean;
   /** Says bye and closes. `retryAfter`: seconds, or null when the client must not come back by itself. */
   end(code: CloseCode, reason: string, retryAfter: number | null): void;
+  /**
+   * The same with 1008, for a client that does what none does. It is not read any longer: until it has closed its side too it
+   * could go on with what it is sent away for.
+   */
+  sendAway(reason: string): void;
   /** Closes the socket at once. */
   cut(): void;
 }

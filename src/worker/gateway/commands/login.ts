@@ -10,7 +10,7 @@ export const login: CommandHandler<'login'> = async (session, body, { desk, stor
   const value = body.ukey ?? body.token;
   if (value === undefined) throw new SpushError('BAD_REQUEST', 'ukey or token is missing');
   const channel = body.ukey === undefined ? 'app' : 'web';
-  const { login, fresh } = await desk.login(session, {
+  const { login } = await desk.login(session, {
     key: { channel, value },
     ack: body.ack ?? false,
     device: body.device ?? null,
@@ -21,8 +21,9 @@ export const login: CommandHandler<'login'> = async (session, body, { desk, stor
     return {
       body: { uid, session: session.data.id, unread },
       afterReply: () => {
-        // A logout, or another login, may have come meanwhile.
-        if (fresh && session.data.login?.since === login.since && isOf(session, uid))
+        // A logout, or another login, may have come meanwhile; or one with the same key that has begun it, or failed and did not.
+        const isHeld = session.replay !== null && !session.replay.running;
+        if (isHeld && session.data.login?.since === login.since && isOf(session, uid))
           replays.start(session, null);
       },
     };

@@ -302,6 +302,15 @@ describe('the main site is spared', () => {
   });
 });
 
+test('a storm of logins that the main site answers badly is one line a second in the log', async () => {
+  respond = (_call, res) => answerJson(res, { code: 403, data: {} });
+  const verifier = await open();
+  const logins = Array.from({ length: 50 }, (_, n) => verifier.verify(web(`k${n}`)));
+  await Promise.allSettled(logins);
+  expect(logged.filter((line) => line.startsWith('gzcp.faulty'))).toHaveLength(1);
+  expect(counts).toMatchObject({ faulty: 50 });
+});
+
 describe('a user who is forgotten', () => {
   test('is asked for again, others are not', async () => {
     respond = (call, res) => answerJson(res, { code: 200, data: { uid: Number(call.loginkey) % 10 } });
@@ -331,6 +340,20 @@ describe('a user who is forgotten', () => {
     expect(gzcp.calls).toHaveLength(2);
     await verifier.verify(web('k'));
     expect(gzcp.calls).toHaveLength(2);
+  });
+
+  test('while his call is in flight, is asked for anew by who comes after that', async () => {
+    const verifier = await open();
+    const waiting: ServerResponse[] = [];
+    respond = (_call, res) => waiting.push(res);
+    const before = verifier.verify(web('k'));
+    await expect.poll(() => waiting.length).toBe(1);
+    verifier.forget(5);
+    respond = (_call, res) => answerJson(res, { code: 403, data: {} });
+    await expect(verifier.verify(web('k'))).rejects.toMatchObject(refused);
+    for (const res of waiting) answerJson(res, { code: 200, data: { uid: 5 } });
+    expect(await before).toBe(5);
+    await expect(verifier.verify(web('k'))).rejects.toMatchObject(refused);
   });
 
   test('among more than can be remembered, is still not kept', async () => {

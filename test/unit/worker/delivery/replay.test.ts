@@ -48,6 +48,7 @@ class SlowStore {
 let store: SlowStore;
 let delivery: Delivery;
 let replays: Replays;
+let logged: string[];
 let clock: FakeClock;
 let sessions: SessionRegistry;
 let session: LoggedInSession & { connection: FakeConnection };
@@ -56,7 +57,9 @@ beforeEach(() => {
   clock = new FakeClock();
   sessions = new SessionRegistry();
   store = new SlowStore();
-  replays = new Replays({ store, delivery: () => delivery, clock, log: silentLog });
+  logged = [];
+  const log = { ...silentLog, warn: (event: string) => logged.push(event) };
+  replays = new Replays({ store, delivery: () => delivery, clock, log });
   delivery = new Delivery({
     sessions,
     marks: { add() {} },
@@ -146,6 +149,26 @@ describe('a replay', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  test('tells of many that fail at once in one line a second', async () => {
+    store.fault = new SpushError('STORE_UNAVAILABLE', 'gone');
+    const fail = async (): Promise<void> => {
+      const readers = Array.from({ length: 100 }, (_, n) => {
+        const reader = fakeSession(clock);
+        sessions.add(reader);
+        sessions.login(reader, loginOf(1000 + n));
+        if (isLoggedIn(reader)) replays.start(reader, null);
+        return reader;
+      });
+      await vi.waitFor(() => expect(readers.every(({ replay }) => replay === null)).toBe(true));
+    };
+    await fail();
+    expect(logged).toEqual(['delivery.replay-failed']);
+    clock.advance(1000);
+    await fail();
+    expect(logged).toHaveLength(2);
+    replays.stop();
   });
 
   test('of an old login stops when the session logs out, and does not touch the next login’s', async () => {

@@ -7,7 +7,7 @@ import { IdleSweep } from '../../../../src/worker/gateway/idle-sweep.js';
 import { UNCONFIRMED_MAX } from '../../../../src/worker/gateway/signs-of-life.js';
 import { WsConnection } from '../../../../src/worker/gateway/ws-connection.js';
 import { packSession, unpackSession } from '../../../../src/worker/handoff/travelling.js';
-import { createSessionData } from '../../../../src/worker/sessions/session.js';
+import { createSessionData, forgetSent } from '../../../../src/worker/sessions/session.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
 import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
 import { FakeClock } from '../../../support/fake-clock.js';
@@ -250,6 +250,19 @@ describe('a client that does not acknowledge', () => {
     socket.destroyed = true;
     socket.emit('close');
     await closed;
+  });
+
+  test('keeps nobody waiting for a login that is over', async () => {
+    const { connection, data, socket } = connect();
+    for (let login = 0; login < 20; login += 1) {
+      for (let n = 0; n < UNCONFIRMED_MAX; n += 1) connection.offer(PUSH, [idOf(n)]);
+      const room = connection.drained();
+      await Promise.resolve();
+      forgetSent(data);
+      connection.heard();
+      await room;
+    }
+    expect(socket.listenerCount('close')).toBe(0);
   });
 
   test('takes all of it along to another Worker', () => {

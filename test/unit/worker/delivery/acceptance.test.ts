@@ -1,0 +1,97 @@
+import { beforeEach, expect, test } from 'vitest';
+import { silentLog } from '../../../../src/platform/log/log.js';
+import type { Accepted, PendingQuery } from '../../../../src/platform/store/message-store.js';
+import { SpushError } from '../../../../src/shared/base/errors.js';
+import type { MessageItem, NewMessage } from '../../../../src/shared/domain/message.js';
+import type { BusEvent } from '../../../../src/shared/protocol/bus-events.js';
+import { type Acceptance, createAcceptance } from '../../../../src/worker/delivery/acceptance.js';
+import { idOf, itemFor } from '../../../support/messages.js';
+
+let answers: Accepted[];
+let pending: MessageItem[];
+let readFault: Error | null;
+let reads: { uids: readonly number[]; query: PendingQuery }[];
+let published: BusEvent[];
+let acceptance: Acceptance;
+
+beforeEach(() => {
+  [answers, pending, reads, published, readFault] = [[], [], [], [], null];
+  acceptance = createAcceptance({
+    log: silentLog,
+    store: {
+      accept: async () => answers,
+      async pendingForMany(uids, query) {
+        reads.push({ uids, query });
+        if (readFault) throw readFault;
+        const byUid = new Map<number, MessageItem[]>();
+        for (const uid of uids) {
+          const items = pending.filter((item) => (item.uid ?? uid) === uid && item.id > (query.after ?? ''));
+          if (items.length > 0) byUid.set(uid, items);
+        }
+        return byUid;
+      },
+    },
+    bus: { publish: (event) => published.push(event) },
+  });
+});
+
+function message(uid: number | null, fields: Partial<NewMessage> = {}): NewMessage {
+  const kind = uid === null ? 'systemNotice' : 'comment';
+  const texts = { title: 'said now', content: '', url: null, data: null };
+  const rest = { callerId: 'x', collapse: null, deliver: 'now', createdAt: 2, expiresAt: 9 } as const;
+  return { kind, uid, ...texts, ...rest, ...fields };
+}
+
+test('what is new is published as it was said, without a look into the store', async () => {
+  answers = [{ id: idOf(1), duplicate: false, unsent: true }];
+  await acceptance.accept([message(7)]);
+  expect(published).toMatchObject([{ t: 'push', uid: 7, items: [{ id: idOf(1), title: 'said now' }] }]);
+  expect(reads).toEqual([]);
+});
+
+test('a repetition publishes what was stored first, whatever it says itself', async () => {
+  answers = [{ id: idOf(1), duplicate: true, unsent: true }];
+  pending = [itemFor(7, 1), itemFor(7, 2)];
+  for (const deliver of ['now', 'cron'] as const) await acceptance.accept([message(7, { deliver })]);
+  const first = { t: 'push', uid: 7, items: [itemFor(7, 1)] };
+  expect(published).toEqual([first, first]);
+});
+
+test('a repetition of a notice publishes what was stored first', async () => {
+  answers = [{ id: idOf(1), duplicate: true, unsent: true }];
+  const { uid: _uid, ...item } = itemFor(7, 1);
+  pending = [{ ...item, kind: 'systemNotice' }];
+  await acceptance.accept([message(null)]);
+  expect(published).toEqual([{ t: 'notice', item: pending[0] }]);
+});
+
+test('a repetition of what is not due publishes nothing', async () => {
+  answers = [{ id: idOf(1), duplicate: true, unsent: true }];
+  await acceptance.accept([message(7)]);
+  expect(published).toEqual([]);
+});
+
+test('a repetition is answered although the store cannot be read', async () => {
+  answers = [{ id: idOf(1), duplicate: true, unsent: true }];
+  readFault = new SpushError('STORE_UNAVAILABLE', 'away');
+  expect(await acceptance.accept([message(7)])).toMatchObject({ accepted: 0, duplicates: 1, ids: [idOf(1)] });
+  expect(published).toEqual([]);
+});
+
+test('what is repeated inside of its own call is published once', async () => {
+  answers = [
+    { id: idOf(1), duplicate: false, unsent: true },
+    { id: idOf(1), duplicate: true, unsent: true },
+  ];
+  pending = [itemFor(7, 1)];
+  await acceptance.accept([message(7), message(7, { title: 'again' })]);
+  expect(published).toMatchObject([{ items: [{ title: 'said now' }] }]);
+});
+
+test('many repetitions are read some users at a time; what was sent before is left out', async () => {
+  answers = Array.from({ length: 250 }, (_, n) => ({ id: idOf(n), duplicate: true, unsent: n !== 3 }));
+  pending = answers.map((_, n) => itemFor(n + 1, n));
+  await acceptance.accept(answers.map((_, n) => message(n + 1)));
+  expect(reads.map(({ uids }) => uids.length)).toEqual([100, 100, 49]);
+  expect(published.length).toBe(249);
+});
