@@ -40,7 +40,7 @@ export function messageIdTime(id: MessageId): number {
 /** The lowest id of a moment: every id made before it is smaller. */
 export function firstIdOf(unixMs: number): MessageId {
   return messageIdFrom(
-    BigInt(Math.max(TIME_MS_MIN, unixMs - ID_EPOCH_MS)) << (GENERATOR_BITS + SEQUENCE_BITS),
+    BigInt(Math.max(TIME_MS_MIN, Math.floor(unixMs) - ID_EPOCH_MS)) << (GENERATOR_BITS + SEQUENCE_BITS),
   );
 }
 

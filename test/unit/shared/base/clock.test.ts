@@ -43,4 +43,13 @@ describe('the earliest stamp of what came since', () => {
     clock.step(step);
     expect(earliestStamp(clock, then) - then.unixMs).toBe(expected);
   });
+
+  test('is whole, as stamps are, though moments are finer', () => {
+    let moment = momentOf(1000.125);
+    const clock = { now: () => 1_767_225_600_000, moment: () => moment };
+    const then = stampedNow(clock);
+    moment = momentOf(1000.5);
+    // It becomes part of an id, and travels to other nodes, who take whole numbers only.
+    expect(earliestStamp(clock, then)).toBe(1_767_225_599_999);
+  });
 });
