@@ -56,9 +56,12 @@ export function stampedNow(clock: Clock): StampedMoment {
   return { at: clock.moment(), unixMs: clock.now() };
 }
 
-/** Whole Unix ms, as all stamps are: nothing that was stamped since has an earlier stamp, whatever the wall clock was set to meanwhile. */
+/**
+ * Unix ms, whole as stamps are, though moments are finer: nothing that was stamped since has an earlier stamp, whatever the
+ * wall clock was set to meanwhile.
+ */
 export function earliestStamp(clock: Clock, { at, unixMs }: StampedMoment): number {
-  return Math.min(unixMs, Math.floor(clock.now() - msSince(clock, at)));
+  return Math.floor(Math.min(unixMs, clock.now() - msSince(clock, at)));
 }
 
 /** Unix seconds of now, the `ts` of every frame. */

@@ -13,6 +13,8 @@ import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
 
 /** Users whose repeated messages are read from the store at once. */
 const USERS_PER_READ = 100;
+/** Repeated messages that wait to be read; above it they are left to the job of their kind. */
+const REPEATED_WAITING_MAX = 100_000;
 /** Nobody was sent an unsent notice for everybody, so it is read as for any user. */
 const ANYBODY = 1;
 
@@ -39,6 +41,17 @@ export interface AcceptanceDeps {
 }
 
 export function createAcceptance(deps: AcceptanceDeps): Acceptance {
+  let waiting = 0;
+  let last = Promise.resolve();
+  /** One call after the other; no answer waits for it. */
+  function publishLater(repeated: readonly Repeated[]): void {
+    if (repeated.length === 0 || waiting + repeated.length > REPEATED_WAITING_MAX) return;
+    waiting += repeated.length;
+    last = last.then(async () => {
+      await publishStored(deps, repeated);
+      waiting -= repeated.length;
+    });
+  }
   return {
     async accept(messages) {
       const stored = await deps.store.accept(messages);
@@ -61,7 +74,7 @@ export function createAcceptance(deps: AcceptanceDeps): Acceptance {
           published.add(id);
         }
       });
-      if (repeated.length > 0) await publishStored(deps, repeated);
+      publishLater(repeated);
       return { accepted: stored.length - duplicates, duplicates, spilled, ids: stored.map(({ id }) => id) };
     },
   };
@@ -95,7 +108,7 @@ async function publishStored(
       }
     }
   } catch (error) {
-    // They are stored, which is what is answered, and pending: the job of their kind repeats them.
+    // They are pending: the job of their kind repeats them.
     log.warn('delivery.repetition-unread', { messages: wanted.size, error: errorText(error) });
   }
 }

@@ -27,3 +27,8 @@ test.each([
   expect(firstIdOf(Date.parse(shown)) < first).toBe(true);
   expect(isMessageId(firstIdOf(Date.parse(shown)))).toBe(true);
 });
+
+test('the lowest id of a moment between two milliseconds is that of the first', () => {
+  const at = Date.parse('2026-01-01T00:00:00Z');
+  expect(firstIdOf(at + 0.75)).toBe(firstIdOf(at));
+});

@@ -5,6 +5,7 @@ import { SpushError } from '../../../../src/shared/base/errors.js';
 import type { MessageItem, NewMessage } from '../../../../src/shared/domain/message.js';
 import type { BusEvent } from '../../../../src/shared/protocol/bus-events.js';
 import { type Acceptance, createAcceptance } from '../../../../src/worker/delivery/acceptance.js';
+import { turns } from '../../../support/deferred.js';
 import { idOf, itemFor } from '../../../support/messages.js';
 
 let answers: Accepted[];
@@ -53,6 +54,7 @@ test('a repetition publishes what was stored first, whatever it says itself', as
   answers = [{ id: idOf(1), duplicate: true, unsent: true }];
   pending = [itemFor(7, 1), itemFor(7, 2)];
   for (const deliver of ['now', 'cron'] as const) await acceptance.accept([message(7, { deliver })]);
+  await turns();
   const first = { t: 'push', uid: 7, items: [itemFor(7, 1)] };
   expect(published).toEqual([first, first]);
 });
@@ -62,12 +64,15 @@ test('a repetition of a notice publishes what was stored first', async () => {
   const { uid: _uid, ...item } = itemFor(7, 1);
   pending = [{ ...item, kind: 'systemNotice' }];
   await acceptance.accept([message(null)]);
+  await turns();
   expect(published).toEqual([{ t: 'notice', item: pending[0] }]);
 });
 
 test('a repetition of what is not due publishes nothing', async () => {
   answers = [{ id: idOf(1), duplicate: true, unsent: true }];
   await acceptance.accept([message(7)]);
+  await turns();
+  expect(reads).toHaveLength(1);
   expect(published).toEqual([]);
 });
 
@@ -75,7 +80,13 @@ test('a repetition is answered although the store cannot be read', async () => {
   answers = [{ id: idOf(1), duplicate: true, unsent: true }];
   readFault = new SpushError('STORE_UNAVAILABLE', 'away');
   expect(await acceptance.accept([message(7)])).toMatchObject({ accepted: 0, duplicates: 1, ids: [idOf(1)] });
+  await turns();
   expect(published).toEqual([]);
+  readFault = null;
+  pending = [itemFor(7, 1)];
+  await acceptance.accept([message(7)]);
+  await turns();
+  expect(published).toHaveLength(1);
 });
 
 test('what is repeated inside of its own call is published once', async () => {
@@ -85,6 +96,7 @@ test('what is repeated inside of its own call is published once', async () => {
   ];
   pending = [itemFor(7, 1)];
   await acceptance.accept([message(7), message(7, { title: 'again' })]);
+  await turns();
   expect(published).toMatchObject([{ items: [{ title: 'said now' }] }]);
 });
 
@@ -92,6 +104,21 @@ test('many repetitions are read some users at a time; what was sent before is le
   answers = Array.from({ length: 250 }, (_, n) => ({ id: idOf(n), duplicate: true, unsent: n !== 3 }));
   pending = answers.map((_, n) => itemFor(n + 1, n));
   await acceptance.accept(answers.map((_, n) => message(n + 1)));
+  await turns();
   expect(reads.map(({ uids }) => uids.length)).toEqual([100, 100, 49]);
   expect(published.length).toBe(249);
+});
+
+test('more repetitions than may wait are left to the job of their kind, and room comes back', async () => {
+  const many = (count: number) => {
+    answers = Array.from({ length: count }, (_, n) => ({ id: idOf(n), duplicate: true, unsent: true }));
+    return acceptance.accept(answers.map(() => message(7)));
+  };
+  await many(60_000);
+  await many(60_000);
+  await turns();
+  expect(reads).toHaveLength(1);
+  await many(60_000);
+  await turns();
+  expect(reads).toHaveLength(2);
 });
