@@ -24,16 +24,16 @@ async function answerTo(text: string): Promise<string> {
 const UPGRADE =
   'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 const MESSAGE = JSON.stringify({ uid: 1, title: 'hello' });
-const PUSH = `POST /api/comment/message HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${MESSAGE.length}\r\n`;
+const PUSH = `POST /api/comment/message HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${MESSAGE.length}\r\n`;
 
 describe('a client of a proxy on this machine is not taken for this machine', () => {
   const PADDING = Array.from({ length: HEADER_LINES_MAX }, (_, i) => `A${i}: 1\r\n`).join('');
   const TOLD = 'X-Forwarded-For: 203.0.113.9\r\n';
 
   test.each([
-    ['reads no figures', 'GET /metrics HTTP/1.1\r\nHost: a\r\n', ''],
+    ['reads no figures', 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n', ''],
     ['pushes nothing', PUSH, MESSAGE],
-    ['is not connected without its budget', `GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE}`, ''],
+    ['is not connected without its budget', `GET / HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}`, ''],
   ])('by header lines that push the proxy’s out of sight: it %s', async (_what, head, body) => {
     expect(await answerTo(`${head}${PADDING}${TOLD}\r\n${body}`)).toMatch(
       /^HTTP\/1\.1 431 [\s\S]*"code":431/,
@@ -49,7 +49,7 @@ describe('a client of a proxy on this machine is not taken for this machine', ()
     ['Forwarded: for=127.0.0.1'],
   ])('by %s', async (line) => {
     const more = `${line}\r\nConnection: close\r\n\r\n`;
-    expect(await answerTo(`GET /metrics HTTP/1.1\r\nHost: a\r\n${more}`)).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await answerTo(`GET /metrics HTTP/1.1\r\nHost: localhost\r\n${more}`)).toMatch(/^HTTP\/1\.1 403 /);
     expect(await answerTo(`${PUSH}${more}${MESSAGE}`)).toMatch(/^HTTP\/1\.1 401 /);
   });
 });
@@ -60,7 +60,9 @@ describe('behind a proxy that asks for an upgrade on every request', () => {
   test('calls are answered, and one connection serves many', async () => {
     const raw = await RawSocket.open(daemon.port);
     for (let n = 1; n <= 3; n += 1) {
-      raw.socket.write(`${PUSH}${OFFER}\r\n${MESSAGE}GET /healthz HTTP/1.1\r\nHost: a\r\n${OFFER}\r\n`);
+      raw.socket.write(
+        `${PUSH}${OFFER}\r\n${MESSAGE}GET /healthz HTTP/1.1\r\nHost: localhost\r\n${OFFER}\r\n`,
+      );
       await raw.until(() => raw.text.split('HTTP/1.1 200 OK').length - 1 === 2 * n);
     }
     expect(raw.text.split('"accepted":1').length - 1).toBe(3);
@@ -80,7 +82,7 @@ describe('behind a proxy that asks for an upgrade on every request', () => {
   test('a WebSocket is one, also among other offers', async () => {
     const raw = await RawSocket.open(daemon.port);
     raw.socket.write(
-      `GET /ws HTTP/1.1\r\nHost: a\r\n${UPGRADE.replace('Upgrade: websocket', 'Upgrade: h2c, WebSocket')}\r\n`,
+      `GET /ws HTTP/1.1\r\nHost: localhost\r\n${UPGRADE.replace('Upgrade: websocket', 'Upgrade: h2c, WebSocket')}\r\n`,
     );
     await raw.until(() => raw.text.includes('"hello"'));
     expect(raw.text).toMatch(/^HTTP\/1\.1 101 /);
@@ -94,7 +96,7 @@ describe('behind a proxy that asks for an upgrade on every request', () => {
     ['13, 8'],
   ])('version %s of WebSocket gets 426 with ours', async (version) => {
     const text = await answerTo(
-      `GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE.replace('Version: 13', `Version: ${version}`)}\r\n`,
+      `GET / HTTP/1.1\r\nHost: localhost\r\n${UPGRADE.replace('Version: 13', `Version: ${version}`)}\r\n`,
     );
     expect(text).toMatch(/^HTTP\/1\.1 426 Upgrade Required\r\n/);
     expect(text).toMatch(/\r\nSec-WebSocket-Version: 13\r\n/);
@@ -102,18 +104,18 @@ describe('behind a proxy that asks for an upgrade on every request', () => {
   });
 
   test('a key that is none gets 400', async () => {
-    const text = await answerTo(`GET / HTTP/1.1\r\nHost: a\r\n${UPGRADE.replace('dGhl', '')}\r\n`);
+    const text = await answerTo(`GET / HTTP/1.1\r\nHost: localhost\r\n${UPGRADE.replace('dGhl', '')}\r\n`);
     expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*Sec-WebSocket-Key/);
   });
 });
 
 test('targets in absolute form are those of their path', async () => {
   const health = await answerTo(
-    'GET http://push.example.com/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    'GET http://localhost:1234/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
   );
   expect(health).toMatch(/^HTTP\/1\.1 200 /);
   const raw = await RawSocket.open(daemon.port);
-  raw.socket.write(`GET http://push.example.com/ws HTTP/1.1\r\nHost: a\r\n${UPGRADE}\r\n`);
+  raw.socket.write(`GET http://localhost:1234/ws HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}\r\n`);
   await raw.until(() => raw.text.includes('"hello"'));
   raw.destroy();
 });
@@ -129,13 +131,16 @@ test.each([
 
 test('every refusal leaves a line that says who and why, and not one each', async () => {
   const told = 'X-Forwarded-For: 203.0.113.77\r\n';
-  const upgrade = (more: string): string => `GET / HTTP/1.1\r\nHost: a\r\n${told}${more}${UPGRADE}\r\n`;
+  const upgrade = (more: string): string =>
+    `GET / HTTP/1.1\r\nHost: localhost\r\n${told}${more}${UPGRADE}\r\n`;
   for (let n = 0; n < 20; n += 1) await answerTo(`${PUSH}${told}Connection: close\r\n\r\n${MESSAGE}`);
-  await answerTo(`GET /metrics HTTP/1.1\r\nHost: a\r\n${told}Connection: close\r\n\r\n`);
+  await answerTo(`GET /metrics HTTP/1.1\r\nHost: localhost\r\n${told}Connection: close\r\n\r\n`);
   await answerTo(upgrade('').replace('Version: 13', 'Version: 8'));
   await answerTo(upgrade('').replace('GET /', 'GET /elsewhere'));
   await answerTo(upgrade('A: 1\r\n'.repeat(HEADER_LINES_MAX)));
-  await answerTo(`GET /healthz HTTP/1.1\r\nHost: a\r\n${'A: 1\r\n'.repeat(HEADER_LINES_MAX)}${told}\r\n`);
+  await answerTo(
+    `GET /healthz HTTP/1.1\r\nHost: localhost\r\n${'A: 1\r\n'.repeat(HEADER_LINES_MAX)}${told}\r\n`,
+  );
   await answerTo('what is this');
   const lines = readFileSync(path.join(daemon.home, 'Log/websocket.log'), 'utf8')
     .split('\n')

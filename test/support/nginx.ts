@@ -84,7 +84,7 @@ function around(folder: string): string {
 worker_processes 1;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
-events { worker_connections 256; }
+events { worker_connections 8192; }
 http {
   access_log off;
 ${temp.map((name) => `  ${name}_temp_path ${folder}/temp/${name};`).join('\n')}
