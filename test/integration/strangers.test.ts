@@ -11,10 +11,15 @@ import { WsClient } from '../support/ws-client.js';
 
 const ROUNDS = 3;
 const SECONDS = 4;
-/** The stranger works as hard as it can on one of the two cores. */
-const WAITS_FACTOR = 5;
-/** Whoever is starved waits for seconds. Ratios say something on a quiet machine only: `SPUSH_TEST_QUIET=1`. */
-const WAITS_MS_MIN = process.env['SPUSH_TEST_QUIET'] === '1' ? 60 : 3000;
+/**
+ * On a quiet machine (`SPUSH_TEST_QUIET=1`) others wait at most five times as long as before. On one with other work, where the
+ * stranger, the caller and spush share what is left, it is seen that they are served.
+ */
+const IS_QUIET = process.env['SPUSH_TEST_QUIET'] === '1';
+const WAITS_FACTOR = IS_QUIET ? 5 : 20;
+const WAITS_MS_MIN = IS_QUIET ? 60 : 3000;
+/** The connection that was idle longest makes room; a caller that stood still for longer than all of the stranger's may have it. */
+const RESETS_MAX = IS_QUIET ? 0 : 5;
 const GROWTH_MIB_MAX = 40;
 
 let daemon: Daemon;
@@ -40,7 +45,9 @@ test.each(['pipelined', 'idle', 'kept', 'trickling'])('%s', async (kind) => {
     memory.push(workersMiB(daemon));
     waits.push({ ...noisy, failures: noisy.failures.length, tally });
     worst = Math.max(worst, noisy.callerP99Ms, noisy.readerP99Ms);
-    expect(noisy.failures).toEqual([]);
+    const resets = noisy.failures.filter((failure) => failure.includes('ECONNRESET'));
+    expect(noisy.failures.filter((failure) => !resets.includes(failure))).toEqual([]);
+    expect(resets.length).toBeLessThanOrEqual(RESETS_MAX);
   }
   console.log(kind, { quiet, memory });
   console.table(waits);

@@ -61,7 +61,8 @@ test('wss works without nginx, and a renewed certificate is taken without closin
 });
 
 test('calls that offer an upgrade are calls over TLS too, one behind the other', async () => {
-  const offer = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n';
+  const offer =
+    'GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n';
   const socket = connect({ port: daemon.port, host: '127.0.0.1', rejectUnauthorized: false });
   let text = '';
   socket.on('data', (part: Buffer) => {
