@@ -113,6 +113,8 @@ test(
     do {
       await succeeds('server', 'reload');
       reloads += 1;
+      // In its long form this takes longer than a reader may be silent.
+      await Promise.all(readers.map((reader) => reader.ask('ping')));
       const [pid] = [...daemon.children()].flatMap(([title, id]) => (title.includes('.Worker.') ? [id] : []));
       await succeeds('process', 'kill', `--pid=${pid}`);
       await succeeds('config', 'set', 'WorkerNum', reloads % 2 === 1 ? '1' : '2');

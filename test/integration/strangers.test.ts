@@ -2,6 +2,7 @@
  * Strangers who have no key open, hold and abuse connections, from a process of their own: the memory does not grow from
  * round to round, and another caller and another reader notice little.
  */
+import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Daemon } from '../support/daemon.js';
@@ -9,6 +10,10 @@ import { runStranger } from '../support/run-stranger.js';
 import { cpuSeconds, waitsDuring, workersMiB } from '../support/well-being.js';
 import { WsClient } from '../support/ws-client.js';
 
+/** Strangers have an address of their own, as in life; on a machine that is on no network they share that of the others. */
+const OUTSIDE = Object.values(networkInterfaces())
+  .flat()
+  .find((address) => address && !address.internal && address.family === 'IPv4')?.address;
 const ROUNDS = 3;
 const SECONDS = 4;
 /**
@@ -19,7 +24,7 @@ const IS_QUIET = process.env['SPUSH_TEST_QUIET'] === '1';
 const WAITS_FACTOR = IS_QUIET ? 5 : 20;
 const WAITS_MS_MIN = IS_QUIET ? 60 : 3000;
 /** The connection that was idle longest makes room; a caller that stood still for longer than all of the stranger's may have it. */
-const RESETS_MAX = IS_QUIET ? 0 : 5;
+const RESETS_MAX = IS_QUIET ? 0 : 10;
 const GROWTH_MIB_MAX = 40;
 
 let daemon: Daemon;
@@ -29,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => daemon?.dispose());
 
-const stranger = (kind: string, seconds: number) => runStranger(kind, daemon.port, seconds);
+const stranger = (kind: string, seconds: number) => runStranger(kind, daemon.port, seconds, OUTSIDE);
 
 test.each(['pipelined', 'idle', 'kept', 'trickling'])('%s', async (kind) => {
   const pids = daemon.tree().sort();
@@ -45,7 +50,7 @@ test.each(['pipelined', 'idle', 'kept', 'trickling'])('%s', async (kind) => {
     memory.push(workersMiB(daemon));
     waits.push({ ...noisy, failures: noisy.failures.length, tally });
     worst = Math.max(worst, noisy.callerP99Ms, noisy.readerP99Ms);
-    const resets = noisy.failures.filter((failure) => failure.includes('ECONNRESET'));
+    const resets = noisy.failures.filter((failure) => /ECONNRESET|socket hang up/.test(failure));
     expect(noisy.failures.filter((failure) => !resets.includes(failure))).toEqual([]);
     expect(resets.length).toBeLessThanOrEqual(RESETS_MAX);
   }

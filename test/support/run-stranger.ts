@@ -4,11 +4,16 @@ import path from 'node:path';
 
 const PROGRAM = path.join(import.meta.dirname, 'stranger.mjs');
 
-export function runStranger(kind: string, port: number, seconds: number): Promise<unknown> {
+/** @param from an address of this machine; budgets of addresses leave out loopback, which is the default. */
+export function runStranger(kind: string, port: number, seconds: number, from?: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, kind, String(port), String(seconds)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [PROGRAM, kind, String(port), String(seconds), ...(from ? [from] : [])],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => {
       text += chunk.toString();

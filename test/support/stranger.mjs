@@ -1,12 +1,12 @@
 /**
- * What somebody does who means no good, from a process of its own: `node stranger.mjs KIND PORT SECONDS`. Says on standard
+ * What somebody does who means no good, from a process of its own: `node stranger.mjs KIND PORT SECONDS [OWN_ADDRESS]`. Says on standard
  * output, as JSON, what became of its connections.
  */
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const [kind, portText, secondsText] = process.argv.slice(2);
+const [kind, portText, secondsText, from] = process.argv.slice(2);
 const port = Number(portText);
 const until = performance.now() + Number(secondsText) * 1000;
 const tally = { opened: 0, closed: 0, failed: 0, bytes: 0 };
@@ -123,7 +123,7 @@ function going() {
 
 function open() {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect({ port, host: '127.0.0.1', ...(from ? { localAddress: from } : {}) });
     socket.once('connect', () => {
       tally.opened += 1;
       resolve(socket);
