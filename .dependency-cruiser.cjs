@@ -1,4 +1,4 @@
-// The import table of docs/ARCHITECTURE.md: shared <- platform <- process folders <- main.ts.
+// The import table of docs/ARCHITECTURE.md: shared <- platform <- process folders <- entry, main.ts.
 const processes = ['master', 'worker', 'task', 'crontab', 'cli'];
 module.exports = {
   forbidden: [
@@ -32,13 +32,13 @@ module.exports = {
       name: 'platform-below-processes',
       severity: 'error',
       from: { path: '^src/platform/' },
-      to: { path: `^src/(${processes.join('|')}|main\\.ts)` },
+      to: { path: `^src/(${processes.join('|')}|entry|main\\.ts)` },
     },
     ...processes.map((name) => ({
       name: `${name}-is-its-own-process`,
       severity: 'error',
       from: { path: `^src/${name}/` },
-      to: { path: `^src/(${processes.filter((other) => other !== name).join('|')}|main\\.ts)` },
+      to: { path: `^src/(${processes.filter((other) => other !== name).join('|')}|entry|main\\.ts)` },
     })),
     {
       name: 'sdk-and-web-import-shared-only',

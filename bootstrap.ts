@@ -10,13 +10,13 @@
  *   2  Online   conf/SystemConf.ts and conf/Online/
  *
  * The environment variable PUSHENV wins over this file, so that one release can be put on all machines.
- * A change takes effect with the next start. `spush config check` tells whether everything is in order.
+ * A change of PUSHENV takes effect with the next start. `spush config check` tells whether everything is in order.
  */
 export const PUSHENV = 0;
 
 /**
  * Own tasks and jobs. A task runs in a TaskWorker, when a job fires it. A job fires by its rule, and is seen and changed
- * with `spush crontab`, as those of spush. They are read by the CrontabScheduler and each TaskWorker when they start.
+ * with `spush crontab`, as those of spush. What is changed here takes effect with `spush server reload`.
  *
  *   run(args, { signal, log })  may be async; what it answers goes to the caller as JSON. `signal` is raised at the
  *                               deadline (TaskSeconds in conf/SystemConf.ts): stop then. A task that has not ended 5 s

@@ -1,7 +1,7 @@
 /**
  * What growth costs the MySQL store: each call timed with 500,000 rows and with 5,000,000, and how the server finds its rows.
  *
- *   npm run build && node bench/mysql-scale.mjs [--rows=500000,5000000] [--pool=6G]
+ *   npm run build && node --import tsx bench/mysql-scale.mjs [--rows=500000,5000000] [--pool=6G]
  *
  * Starts a mariadbd of its own in a temporary folder. Users grow with the rows, ten messages each, in the three states;
  * texts of 150 bytes; ten notices for everybody with 5,000 receipts each.
@@ -19,10 +19,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createConnection } from 'mysql2/promise';
-import { systemClock } from '../dist/platform/clock/system-clock.js';
-import { silentLog } from '../dist/platform/log/log.js';
-import { openMysqlStore } from '../dist/platform/store/mysql/mysql-store.js';
-import { createMessageIdSource, firstIdOf } from '../dist/shared/domain/message-id.js';
+import { systemClock } from '../src/platform/clock/system-clock.ts';
+import { silentLog } from '../src/platform/log/log.ts';
+import { openMysqlStore } from '../src/platform/store/mysql/mysql-store.ts';
+import { createMessageIdSource, firstIdOf } from '../src/shared/domain/message-id.ts';
 
 const { values } = parseArgs({
   options: {

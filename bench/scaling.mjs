@@ -1,7 +1,7 @@
 /**
  * The figures that docs/SCALING.md reckons with, measured on this machine. Run by hand, after `npm run build`:
  *
- *   node bench/scaling.mjs [--connections=10000] [--seconds=5] [--only=connections,posts,mysql,bus]
+ *   node --import tsx bench/scaling.mjs [--connections=10000] [--seconds=5] [--only=connections,posts,mysql,bus]
  *
  * - connections: one Worker with the embedded store: resident memory and CPU time of idle, logged-in connections; logins a
  *   second; deliveries of notices to all of them, in CPU seconds of the Worker.
@@ -26,11 +26,11 @@ import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { createConnection } from 'mysql2/promise';
 import WebSocket from 'ws';
-import { newBusIdentity } from '../dist/platform/bus/bus-identity.js';
-import { RedisBus } from '../dist/platform/bus/redis/redis-bus.js';
-import { systemClock } from '../dist/platform/clock/system-clock.js';
-import { redisSchema } from '../dist/platform/config/config-schema.js';
-import { silentLog } from '../dist/platform/log/log.js';
+import { newBusIdentity } from '../src/platform/bus/bus-identity.ts';
+import { RedisBus } from '../src/platform/bus/redis/redis-bus.ts';
+import { systemClock } from '../src/platform/clock/system-clock.ts';
+import { redisSchema } from '../src/platform/config/config-schema.ts';
+import { silentLog } from '../src/platform/log/log.ts';
 
 const { values } = parseArgs({
   options: {
@@ -301,7 +301,7 @@ async function startNode(name, more) {
   await new Promise((resolve, reject) => {
     child.stdout.on('data', (data) => {
       output += data;
-      if (/log dir/.test(output)) resolve();
+      if (/server start as pid/.test(output)) resolve();
     });
     child.once('exit', () => reject(new Error(`it did not start:\n${output}`)));
   });

@@ -1,7 +1,7 @@
 /**
  * How fast the embedded store is. Run by hand, after `npm run build`:
  *
- *   node bench/store.mjs [--rows=1000000] [--processes=4] [--dir=/tmp]
+ *   node --import tsx bench/store.mjs [--rows=1000000] [--processes=4] [--dir=/tmp]
  *
  * Prints one line for each figure; percentiles are of single calls. `--processes` writers share one file.
  */
@@ -10,10 +10,10 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { systemClock } from '../dist/platform/clock/system-clock.js';
-import { silentLog } from '../dist/platform/log/log.js';
-import { openLibsqlStore } from '../dist/platform/store/libsql/libsql-store.js';
-import { createMessageIdSource } from '../dist/shared/domain/message-id.js';
+import { systemClock } from '../src/platform/clock/system-clock.ts';
+import { silentLog } from '../src/platform/log/log.ts';
+import { openLibsqlStore } from '../src/platform/store/libsql/libsql-store.ts';
+import { createMessageIdSource } from '../src/shared/domain/message-id.ts';
 
 const { values } = parseArgs({
   options: {

@@ -44,7 +44,7 @@ const ONE_TRY = [
 ].map((name) => `test/integration/${name}.test.ts`);
 
 const integration = {
-  globalSetup: ['test/support/run-site.ts'],
+  globalSetup: ['test/support/build-program.ts', 'test/support/run-site.ts'],
   fileParallelism: false,
   testTimeout: 120_000,
   hookTimeout: 60_000,
@@ -67,6 +67,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'],
           testTimeout: 60_000,
+          globalSetup: ['test/support/build-program.ts'],
         },
       },
       {

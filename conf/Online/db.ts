@@ -2,6 +2,7 @@
 import type { DbConf } from '../../src/platform/config/config-schema.js';
 
 export default {
+  // Put in your own: a start refuses names out of this sample (.example).
   host: 'db.gzcp.example',
   port: 3306,
   user: 'spush',

@@ -2,6 +2,7 @@
 import type { GzcpConf } from '../../src/platform/config/config-schema.js';
 
 export default {
+  // Put in your own: a start refuses names out of this sample (.example).
   verifyUrl: 'https://www.gzcp.example/push/user/getappuid',
 
   // Makes the `token` parameter of a call; null: md5 of timestamp + loginkey + secret, in hex. A function of your own:

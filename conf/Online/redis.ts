@@ -6,6 +6,7 @@
 import type { RedisConf } from '../../src/platform/config/config-schema.js';
 
 export default {
+  // Put in your own: a start refuses names out of this sample (.example).
   host: 'redis.gzcp.example',
   port: 6379,
   db: 0,

@@ -11,7 +11,7 @@ export default {
   signatureV1: true,
   // Addresses that may call the API, e.g. ['10.0.0.0/8']; empty: any with a valid signature.
   allow: [],
-  // Addresses that may read /metrics and /admin.
+  // Addresses that may read /metrics, and are told the reasons of a 503.
   opsAllow: ['127.0.0.0/8', '::1/128'],
   // Origins of the pages that may connect, exactly as browsers send them; empty: any (Test only).
   origins: [],

@@ -1,8 +1,8 @@
 // A reader in forty lines: logs in, shows what is pushed, acknowledges it, keeps the connection alive, comes back.
-//   node docs/examples/reader.mjs 176906 [ws://127.0.0.1:9501/]
+//   node docs/examples/reader.mjs 176906 [ws://127.0.0.1:9501/]   in PUSHENV 0; elsewhere a login key of the main site
 import WebSocket from 'ws';
 
-const [uid = '176906', url = 'ws://127.0.0.1:9501/'] = process.argv.slice(2);
+const [who = '176906', url = 'ws://127.0.0.1:9501/'] = process.argv.slice(2);
 const seen = new Set(); // ids shown already: a message may come twice, it is shown once
 let lastId = 0;
 
@@ -13,7 +13,7 @@ function connect() {
     lastId += 1;
     socket.send(JSON.stringify({ cmd, id: String(lastId), ts: Math.floor(Date.now() / 1000), body }));
   };
-  socket.on('open', () => send('login', { ukey: `dev-${uid}`, ack: true }));
+  socket.on('open', () => send('login', { ukey: /^\d+$/.test(who) ? `dev-${who}` : who, ack: true }));
   socket.on('message', (data) => {
     const { cmd, code, msg, body } = JSON.parse(data);
     if (cmd === 'hello') heartbeat = setInterval(() => send('ping'), body.heartbeat.interval * 1000);

@@ -1,5 +1,6 @@
 /** What a command is: one declaration from which parsing, help, refusals and dispatch come. */
 import type { RunMaster } from '../platform/instance/run-master.js';
+import type { GivenOption } from './arguments.js';
 import type { Person } from './person.js';
 import type { Terminal } from './terminal.js';
 
@@ -33,14 +34,17 @@ export interface GivenOptions {
 
 /** What main.ts hands in: everything of the world a command touches. */
 export interface CliContext {
-  readonly cwd: string;
+  /** Where the command was typed; null when that folder has been removed. */
+  readonly cwd: string | null;
   readonly env: NodeJS.ProcessEnv;
   readonly terminal: Terminal;
   readonly person: Person;
   readonly version: string;
   readonly runMaster: RunMaster;
-  /** dist/main.js: what a detached master is started from. */
+  /** What a detached master is started from: the main file of this build. */
   readonly mainFile: string;
+  /** The executable as it was called, links not followed, e.g. `/opt/spush/current/bin/spush.js`. */
+  readonly launchPath: string;
   readonly patience: Patience;
 }
 
@@ -62,6 +66,10 @@ export interface CliAction {
   readonly options: readonly OptionSpec[];
   /** Words after the action, none by default. */
   readonly words?: WordsSpec;
+  /** What else people call it, for the hint when they do. */
+  readonly saidAs?: readonly string[];
+  /** What was probably meant by words that the action does not take, with the right command; null: it cannot be told. */
+  explainWords?(words: readonly string[], given: readonly GivenOption[]): string | null;
   /** Answers the exit code; an expected failure is a thrown SpushError. */
   run(context: CliContext, options: GivenOptions): Promise<number>;
 }

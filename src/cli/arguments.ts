@@ -2,7 +2,8 @@
  * Reads a command line as people have typed it for years: any number of leading dashes (`-mode=x` is `--mode=x`),
  * `--k=v` and `--k v`, options anywhere. Pure: knows which options are flags and which take a value, not what they mean.
  *
- * `-d=false` means false. A value that starts with a dash must be given with `=`; after `--` all is words.
+ * `-d=false` means false. A number is a word, even a negative one: `config set MaxLinkNumber -5`. Any other value that starts
+ * with a dash must be given with `=`; after `--` all is words.
  */
 import { SpushError } from '../shared/base/errors.js';
 
@@ -71,7 +72,7 @@ export function toCommanderArguments({ words, options }: ReadArguments): string[
 
 /** A lone dash is a word, as elsewhere. */
 function isOption(word: string): boolean {
-  return /^-+[^-]/.test(word);
+  return /^-+[^-]/.test(word) && !/^-[\d.]+$/.test(word);
 }
 
 function splitOption(word: string): { name: string; text: string | null } {

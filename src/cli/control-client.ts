@@ -137,7 +137,7 @@ function connectionError(
         `no permission for the control socket of mode ${mode} (${socket}); run the command as the user that started it`,
         { cause },
       );
-    // The socket's queue of new connections is full: nobody takes them.
+    // The socket's queue of new connections is full, as the master accepts none.
     case 'EAGAIN':
       return new SpushError(
         'CONTROL_NO_ANSWER',

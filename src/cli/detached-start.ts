@@ -20,11 +20,13 @@ const EXIT_MS = 10_000;
 const LOG_TAIL_BYTES = 4096;
 
 export interface DetachedStartOptions {
-  /** dist/main.js */
+  /** The main file of a build. */
   readonly mainFile: string;
+  /** The executable as it was called. */
+  readonly launchPath: string;
   readonly mode: string;
-  /** What the master reads as its own command line; it is told, not given as one. */
-  readonly args: readonly string[];
+  /** Of the command line, by path of the key; the master is told them, as everybody can read a command line. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
@@ -65,7 +67,8 @@ async function startWith(log: FileHandle | null, options: DetachedStartOptions):
   });
   // Not collected before its end is heard of, so the number is its own.
   const started = child.pid === undefined ? null : knownProcess(child.pid);
-  giveOrder(child, { t: 'start', args: [...options.args] });
+  const { mode, settings, launchPath } = options;
+  giveOrder(child, { t: 'start', mode, settings, launchPath });
   const outcome = await firstOf(child, options.deadlineMs);
   switch (outcome.kind) {
     case 'ready':

@@ -44,10 +44,14 @@ export function shortTime(iso: string | null, now: Date): string {
   return `${day.slice(5)}\n${clock.slice(0, 5)}`;
 }
 
-/** How long ago, in the unit that leaves at least two of it: `90s`, `75m`, `47h`, `41d`. */
+/** How long ago, as a duration. */
 export function age(iso: string | null, now: Date): string {
-  if (iso === null) return '-';
-  const seconds = Math.max(0, Math.floor((now.getTime() - new Date(iso).getTime()) / 1000));
+  return iso === null ? '-' : duration(now.getTime() - new Date(iso).getTime());
+}
+
+/** In the unit that leaves at least two of it: `90s`, `75m`, `47h`, `41d`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 120) return `${minutes}m`;

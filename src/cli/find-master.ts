@@ -1,6 +1,6 @@
 /**
  * The master of a mode as a process that may be signalled: by the kernel's claim or its files, and, where those are gone or
- * say nothing, by asking whoever listens on the control socket for his pid. Throws NOT_RUNNING when there is none, and a text
+ * say nothing, by asking the process that listens on the control socket for its pid. Throws NOT_RUNNING when there is none, and a text
  * that says what to do when there may be one that cannot be named for certain.
  */
 

@@ -2,6 +2,7 @@
 import { EXIT, SpushError } from '../shared/base/errors.js';
 import type { ControlArgsIn, KilledRow } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
+import { failureOf, tellFailure } from './failure.js';
 import { text } from './figures.js';
 import { fitTable, type Layout } from './fitted-table.js';
 import { callForLong } from './long-call.js';
@@ -32,14 +33,16 @@ export async function killProcesses(
   const call = { command: 'process.kill', args, before: args.force ? 'stop' : 'finishTasks' } as const;
   const { processes } = await callForLong(context, options, call);
   if (processes.length === 0) throw new SpushError('PROCESS_UNKNOWN', `no process was killed: ${which}`);
-  if (options.flag('json')) terminal.printJson({ processes });
-  else {
+  const missing = processes.filter(({ newPid }) => newPid === null).map(({ name }) => name);
+  const text = `not yet up again: ${missing.join(', ')}; see spush process show and the log`;
+  const failure = missing.length === 0 ? null : new SpushError('START_FAILED', text);
+  if (options.flag('json')) {
+    terminal.printJson({ processes, ...(failure ? { error: failureOf(failure) } : {}) });
+  } else {
     const moved = processes.some(({ kept }) => kept !== null);
     const layouts = moved ? ([OF_WORKERS, WITHOUT_GROUP] as const) : ([FULL, WITHOUT_GROUP] as const);
     terminal.print(fitTable(layouts, processes, terminal).text);
+    if (failure) tellFailure(terminal, failure, { json: false });
   }
-  const missing = processes.filter(({ newPid }) => newPid === null).map(({ name }) => name);
-  if (missing.length === 0) return EXIT.done;
-  terminal.printError(`not yet up again: ${missing.join(', ')}; see spush process show and the log`);
-  return EXIT.failed;
+  return failure?.exitCode ?? EXIT.done;
 }

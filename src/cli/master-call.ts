@@ -4,32 +4,40 @@
  */
 
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../platform/clock/system-clock.js';
-import { locatePaths } from '../platform/config/config-paths.js';
+import { DEFAULT_MODE, locatePaths } from '../platform/config/config-paths.js';
 import type { Paths } from '../platform/config/config-schema.js';
 import { readInstance } from '../platform/instance/instance-file.js';
 import { readProcessStat } from '../platform/instance/process-identity.js';
 import { msBetween, msLater } from '../shared/base/clock.js';
 import { isSpushError, SpushError } from '../shared/base/errors.js';
+import { shellWord } from '../shared/base/shell-word.js';
 import type { ControlArgsIn, ControlCommandName, ControlData } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
 import { type ControlCallOptions, callControl } from './control-client.js';
+import { realPath } from './environment-change.js';
+import { mastersElsewhere } from './masters-elsewhere.js';
 import { modeOf } from './start-options.js';
 
 export interface MasterTarget {
   readonly mode: string;
   readonly paths: Paths;
+  /** The folder of the program, by which one that runs in another home is known. */
+  readonly program: string;
 }
 
-export function targetOf({ cwd, env }: CliContext, options: GivenOptions): MasterTarget {
+export function targetOf({ cwd, env, launchPath }: CliContext, options: GivenOptions): MasterTarget {
   const mode = modeOf(options);
-  return { mode, paths: locatePaths({ cwd, env, mode }) };
+  const program = dirname(dirname(realPath(launchPath)));
+  return { mode, paths: locatePaths({ cwd, env, mode }), program };
 }
 
 /** A master that runs and whose socket was removed makes it again within seconds. */
 const TRY_EVERY_MS = 200;
+/** For one that runs in another home to say so: it is only a hint. */
+const ELSEWHERE_MS = 500;
 
 /** A short question about the running server. */
 export function askMaster<C extends ControlCommandName>(
@@ -42,8 +50,8 @@ export function askMaster<C extends ControlCommandName>(
 }
 
 /**
- * What changes something is said only to a master that answers: one that is suspended would do it when it goes on, long
- * after the person was told that nobody answers.
+ * A command that changes something is sent only to a master that answers. A suspended master would carry it out when it is
+ * continued, long after this command has reported that it got no answer.
  */
 export async function tellMaster<C extends ControlCommandName>(
   context: CliContext,
@@ -56,11 +64,12 @@ export async function tellMaster<C extends ControlCommandName>(
 }
 
 export async function callMaster<C extends ControlCommandName>(
-  { mode, paths }: MasterTarget,
+  target: MasterTarget,
   command: C,
   args: ControlArgsIn<C>,
   options: ControlCallOptions,
 ): Promise<ControlData<C>> {
+  const { mode, paths } = target;
   const end = msLater(systemClock.moment(), options.deadlineMs);
   for (;;) {
     try {
@@ -69,7 +78,7 @@ export async function callMaster<C extends ControlCommandName>(
       if (isSpushError(error, 'CONTROL_NO_ANSWER')) throw await explainSuspended(paths, error);
       if (!isSpushError(error, 'NOT_RUNNING')) throw error;
       // Nothing was said to anybody yet, so it can be said again.
-      const explained = await explainSilence({ mode, paths }, error);
+      const explained = await explainSilence(target, error, options);
       const isThere = isSpushError(explained, 'CONTROL_NO_ANSWER');
       if (!isThere || msBetween(systemClock.moment(), end) <= TRY_EVERY_MS) throw explained;
       await delay(TRY_EVERY_MS);
@@ -85,7 +94,11 @@ export async function notRunning({ mode, paths }: MasterTarget, why: string): Pr
   return new SpushError('NOT_RUNNING', `mode ${mode} is not running: ${why}${hint}`);
 }
 
-async function explainSilence(target: MasterTarget, error: SpushError): Promise<SpushError> {
+async function explainSilence(
+  target: MasterTarget,
+  error: SpushError,
+  { deadlineMs }: Pick<ControlCallOptions, 'deadlineMs'>,
+): Promise<SpushError> {
   const { mode, paths } = target;
   const instance = await readInstance(paths);
   switch (instance.state) {
@@ -108,8 +121,26 @@ async function explainSilence(target: MasterTarget, error: SpushError): Promise<
     case 'elsewhere':
     case 'denied':
     case 'none':
-      return notRunning(target, `there is no control socket at ${paths.socket}`);
+      return notRunning(
+        target,
+        `there is no control socket at ${paths.socket}${await nextStep(target, deadlineMs)}`,
+      );
   }
+}
+
+/** Another mode that runs here is named by `notRunning`. */
+async function nextStep({ mode, paths, program }: MasterTarget, deadlineMs: number): Promise<string> {
+  const { root, home } = paths;
+  if ((await runningModes(paths)).length > 0) return '';
+  const answerMs = Math.min(deadlineMs, ELSEWHERE_MS);
+  const [other] = await mastersElsewhere({ mode, root, home, program, answerMs });
+  if (other !== undefined) {
+    const { pid, environment } = other;
+    const variables = `SPUSH_ROOT=${shellWord(environment.root)} SPUSH_HOME=${shellWord(environment.home)}`;
+    return `; one runs as pid ${pid} with ${variables}`;
+  }
+  const option = mode === DEFAULT_MODE ? '' : ` -mode=${mode}`;
+  return `; to start it: spush server start -d${option} (a service: systemctl start)`;
 }
 
 async function explainSuspended(paths: Paths, error: SpushError): Promise<SpushError> {

@@ -4,14 +4,21 @@ import type { NodeSums } from '../shared/protocol/node-figures.js';
 import { text } from './figures.js';
 import { type FittedColumn, fitTable, type Layout, type Layouts } from './fitted-table.js';
 
-type Row = NodeSums & { readonly node: string; readonly version: string | null };
+type Row = NodeSums & {
+  readonly node: string;
+  readonly version: string | null;
+  readonly versions?: readonly string[] | undefined;
+};
 
 const figure = (title: string, key: keyof NodeSums): FittedColumn<Row> => ({
   title,
   cell: (row) => text(row[key]),
 });
 const node: FittedColumn<Row> = { title: 'node', cell: (row) => row.node };
-const version: FittedColumn<Row> = { title: 'version', cell: (row) => text(row.version) };
+const version: FittedColumn<Row> = {
+  title: 'version',
+  cell: ({ version, versions = [] }) => (versions.length > 1 ? versions.join(', ') : text(version)),
+};
 
 const few: Layout<Row> = [node, figure('connections', 'connectionNum'), figure('logged in', 'sessionNum')];
 const counts: Layout<Row> = [

@@ -1,6 +1,7 @@
 /** The person at the keyboard: whether there is one to be asked, what he answers, and that he wants to leave. */
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
+import { plainLines } from './plain-text.js';
 
 export interface Person {
   /** Whether somebody can answer: standard input is a terminal. */
@@ -38,7 +39,7 @@ export class PersonAtTerminal implements Person {
         resolve('');
       };
       lines.once('close', onLeft);
-      lines.question(question, (answer) => {
+      lines.question(plainLines(question), (answer) => {
         lines.off('close', onLeft);
         lines.close();
         resolve(answer);

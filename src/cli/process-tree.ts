@@ -2,9 +2,10 @@
  * A process with everything below it, read from /proc, and its certain end. Used by `stop -force`, where nothing of the
  * master's own order can be relied on.
  */
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../platform/clock/system-clock.js';
+import { allListening, type ListeningPort, socketInodes } from '../platform/instance/listening-ports.js';
 import {
   factsOf,
   identityIn,
@@ -21,12 +22,6 @@ export interface TreeProcess {
   readonly identity: ProcessIdentity;
   readonly uid: number;
   readonly title: string;
-}
-
-/** An open port of the tree; the inode names this very socket, whoever opens the port next. */
-export interface ListeningPort {
-  readonly port: number;
-  readonly inode: string;
 }
 
 const POLL_MS = 20;
@@ -132,41 +127,5 @@ async function waitClosed(
     const open = ports.filter(({ inode }) => inodes.has(inode));
     if (open.length === 0 || msSince(systemClock, begunAt) >= deadlineMs) return open;
     await delay(POLL_MS);
-  }
-}
-
-async function socketInodes(pid: number): Promise<string[]> {
-  const folder = `/proc/${pid}/fd`;
-  const inodes: string[] = [];
-  for (const fd of await orEmpty(readdir(folder))) {
-    const target = await orEmpty(readlink(`${folder}/${fd}`).then((text) => [text]));
-    const inode = /^socket:\[(\d+)\]$/.exec(target[0] ?? '')?.[1];
-    if (inode !== undefined) inodes.push(inode);
-  }
-  return inodes;
-}
-
-/** A line: number, local address:port in hex, remote, state (0A: listening), …, inode as the tenth field. */
-async function allListening(): Promise<ListeningPort[]> {
-  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) =>
-    orEmpty(readFile(file, 'utf8').then((text) => text.split('\n'))),
-  );
-  return (await Promise.all(tables)).flat().flatMap((line) => {
-    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-    const port = local?.split(':')[1];
-    return state === '0A' && port !== undefined && inode !== undefined
-      ? [{ port: Number.parseInt(port, 16), inode }]
-      : [];
-  });
-}
-
-/** Descriptors and processes end while they are listed; a machine without IPv6 has no table for it. */
-async function orEmpty(reading: Promise<string[]>): Promise<string[]> {
-  try {
-    return await reading;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM') return [];
-    throw error;
   }
 }

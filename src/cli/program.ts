@@ -4,8 +4,8 @@
  * dispatches it and prints the help.
  */
 import { Command, CommanderError } from 'commander';
-import type { LoadOptions } from '../platform/config/load-config.js';
-import { EXIT, isSpushError, SpushError } from '../shared/base/errors.js';
+import { configInvalid } from '../platform/config/config-fault.js';
+import { EXIT, SpushError } from '../shared/base/errors.js';
 import { didYouMean } from '../shared/base/nearest.js';
 import type { CliAction, CliContext, CliGroup, GivenOptions, OptionSpec } from './action.js';
 import { type OptionKinds, type ReadArguments, readArguments, toCommanderArguments } from './arguments.js';
@@ -18,6 +18,7 @@ import { crontabRun } from './commands/crontab-run.js';
 import { crontabShow } from './commands/crontab-show.js';
 import { crontabStop } from './commands/crontab-stop.js';
 import { logReopen } from './commands/log-reopen.js';
+import { messageShow } from './commands/message-show.js';
 import { processKill } from './commands/process-kill.js';
 import { processKillAll } from './commands/process-kill-all.js';
 import { processShow } from './commands/process-show.js';
@@ -29,8 +30,9 @@ import { serverStop } from './commands/server-stop.js';
 import { servicePrint } from './commands/service-print.js';
 import { taskReboot } from './commands/task-reboot.js';
 import { taskStatus } from './commands/task-status.js';
+import { userShow } from './commands/user-show.js';
+import { tellFailure, toldFailure, wantsJson } from './failure.js';
 import { actionHelp, generalHelp, groupHelp } from './help.js';
-import { loadOptionsOf, START_OPTIONS } from './start-options.js';
 
 export const GROUPS: readonly CliGroup[] = [
   {
@@ -49,6 +51,8 @@ export const GROUPS: readonly CliGroup[] = [
     actions: [crontabShow, crontabStop, crontabResume, crontabRun, crontabReset],
   },
   { name: 'task', doc: 'The TaskWorkers', actions: [taskStatus, taskReboot] },
+  { name: 'user', doc: 'Why did it not arrive? What is known of a user', actions: [userShow] },
+  { name: 'message', doc: 'What became of a message', actions: [messageShow] },
   { name: 'config', doc: 'The configuration as it counts', actions: [configShow, configCheck, configSet] },
   { name: 'log', doc: 'The log of the running server', actions: [logReopen] },
   { name: 'service', doc: 'spush under systemd', actions: [servicePrint] },
@@ -58,22 +62,35 @@ export const GROUPS: readonly CliGroup[] = [
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   try {
     return await dispatch(argv, context);
-  } catch (error) {
-    if (!isSpushError(error)) throw error;
-    context.terminal.printError(error.message);
-    return error.exitCode;
+  } catch (thrown) {
+    const { error, isBug } = toldFailure(thrown);
+    const json = wantsJson(argv);
+    if (!isBug) return tellFailure(context.terminal, error, { json });
+    if (json) tellFailure(context.terminal, error, { json });
+    throw thrown;
   }
 }
 
-/** The command line of a detached master: the options of `server start` that say what is loaded. */
-export function readMasterArguments(
+/**
+ * For a command that was ended from outside, by a file of the operator that ends the process; answers the exit code.
+ *
+ * @param file that was being read; null: none was
+ */
+export function tellEarlyEnd(
   argv: readonly string[],
-  world: { cwd: string; env: NodeJS.ProcessEnv },
-): LoadOptions {
-  const command = new Command('master').exitOverride();
-  for (const option of START_OPTIONS) addOption(command, option);
-  command.parse(toCommanderArguments(readArguments(argv, KINDS)), { from: 'user' });
-  return loadOptionsOf(world, givenOptions(command));
+  { terminal }: Pick<CliContext, 'terminal'>,
+  file: string | null,
+): number {
+  const error =
+    file === null
+      ? new SpushError(
+          'INTERNAL',
+          'spush ended before the command was done: something that was loaded ended the process',
+        )
+      : configInvalid([
+          { where: file, key: null, problem: 'ends the process that reads it', expected: null },
+        ]);
+  return tellFailure(terminal, error, { json: wantsJson(argv) });
 }
 
 async function dispatch(argv: readonly string[], context: CliContext): Promise<number> {
@@ -85,14 +102,12 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<n
   }
   const help = isOn(read, 'h') || read.words.length === 0 || read.words.includes('help');
   const words = read.words.filter((word) => word !== 'help');
-  const { group, action } = find(words);
+  const { group, action } = find(words, read.options);
   if (help) return runCommander([...words.slice(0, 2), '--help'], context);
   if (group && !action) {
-    terminal.printError(
-      `spush ${group.name} needs an action: ${group.actions.map(({ name }) => name).join(', ')}`,
-    );
-    terminal.printError(`\n${groupHelp(group, (_, text) => text)}`);
-    return EXIT.usage;
+    const text = `spush ${group.name} needs an action: ${group.actions.map(({ name }) => name).join(', ')}`;
+    const help = `\n${groupHelp(group, (_, plain) => plain)}`;
+    return tellFailure(terminal, new SpushError('USAGE', text), { json: wantsJson(argv), help });
   }
   const options = action ? canonical(read.options, action) : read.options;
   if (group && action) refuseUnknownOptions(options, action, `${group.name} ${action.name}`);
@@ -118,24 +133,45 @@ function canonical(given: ReadArguments['options'], action: CliAction): ReadArgu
   });
 }
 
-function find(words: readonly string[]): { group: CliGroup | null; action: CliAction | null } {
+function find(
+  words: readonly string[],
+  given: ReadArguments['options'],
+): { group: CliGroup | null; action: CliAction | null } {
   const [groupName, actionName, ...rest] = words;
   if (groupName === undefined) return { group: null, action: null };
   const group = GROUPS.find(({ name }) => name === groupName);
-  if (!group) throw unknown('command', groupName, GROUPS, 'spush -h');
+  if (!group) throw unknownCommand(groupName);
   if (actionName === undefined) return { group, action: null };
   const action = group.actions.find(({ name }) => name === actionName);
   if (!action) throw unknown(`action of ${groupName}`, actionName, group.actions, `spush ${groupName} -h`);
   const extra = rest[action.words?.max ?? 0];
   if (extra !== undefined) {
-    throw new SpushError('USAGE', `spush ${groupName} ${actionName}: unexpected word '${extra}'`);
+    const meant = action.explainWords?.(rest, canonical(given, action)) ?? meantOption(extra, action);
+    const hint = meant === null ? '' : `; ${meant}`;
+    throw new SpushError('USAGE', `spush ${groupName} ${actionName}: unexpected word '${extra}'${hint}`);
   }
   return { group, action };
 }
 
-function unknown(what: string, word: string, known: readonly { name: string }[], help: string): SpushError {
+/** `spush start`: the action without its group. */
+function unknownCommand(word: string): SpushError {
+  const whole = GROUPS.filter(({ actions }) => actions.some(({ name }) => name === word));
+  if (word === 'version')
+    return new SpushError('USAGE', "'version' is not a known command. Did you mean spush --version?");
+  if (whole.length === 0) return unknown('command', word, GROUPS, 'spush -h');
+  const commands = whole.map(({ name }) => `spush ${name} ${word}`).join(' or ');
+  return new SpushError('USAGE', `'${word}' is not a known command. Did you mean ${commands}? See spush -h`);
+}
+
+function unknown(
+  what: string,
+  word: string,
+  known: readonly Pick<CliAction, 'name' | 'saidAs'>[],
+  help: string,
+): SpushError {
   const names = known.map(({ name }) => name);
-  const hint = didYouMean(word, names);
+  const meant = known.find(({ saidAs }) => saidAs?.includes(word.toLowerCase()));
+  const hint = meant ? ` Did you mean ${meant.name}?` : didYouMean(word, names);
   const list = hint === '' ? ` Known: ${names.join(', ')}.` : hint;
   return new SpushError('USAGE', `'${word}' is not a known ${what}.${list} See ${help}`);
 }
@@ -144,12 +180,26 @@ function refuseUnknownOptions(options: ReadArguments['options'], action: CliActi
   const known = ['h', ...action.options.flatMap(namesOf)];
   for (const { name } of options) {
     if (known.includes(name)) continue;
-    const near = didYouMean(
-      name,
-      known.filter((other) => other.length > 1),
-    );
+    const near =
+      meantByBundle(name, known) ??
+      didYouMean(
+        name,
+        known.filter((other) => other.length > 1),
+      );
     throw new SpushError('USAGE', `-${name} is not a known option of ${words}.${near} See spush ${words} -h`);
   }
+}
+
+/** `-p9502`: the letter of an option and its value in one word. */
+function meantByBundle(name: string, known: readonly string[]): string | null {
+  const [, letter, value] = /^([a-z])(\d+)$/.exec(name) ?? [];
+  return letter !== undefined && known.includes(letter) ? ` Did you mean -${letter}=${value}?` : null;
+}
+
+/** `server stop force`, as in former times: the name of an option without its dash. */
+function meantOption(word: string, { options }: CliAction): string | null {
+  const option = options.find((each) => namesOf(each).includes(word));
+  return option === undefined ? null : `did you mean ${option.kind === 'flag' ? `-${word}` : `-${word}=…`}?`;
 }
 
 function isOn({ options }: ReadArguments, flag: string): boolean {

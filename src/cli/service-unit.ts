@@ -2,13 +2,19 @@
  * The systemd unit of an instance as text. deploy/spush.service is what this gives for the usual places; `spush service
  * print` gives it for the places of this installation. The comments are for the operator who reads the unit.
  */
+import { join } from 'node:path';
+import { logOf } from '../platform/config/config-paths.js';
+import { isSameFolder } from './environment-change.js';
 
 export interface ServicePlaces {
-  /** Absolute paths: the node program, bin/spush.js, SPUSH_ROOT and SPUSH_HOME. */
+  /** Absolute paths: the node program, bin/spush.js, SPUSH_ROOT, SPUSH_HOME and the folder of the logs. */
   readonly node: string;
   readonly bin: string;
   readonly root: string;
   readonly home: string;
+  readonly log: string;
+  /** The file of PUSHENV and secrets. */
+  readonly environment: string;
   readonly user: string;
   readonly group: string;
   readonly mode: string;
@@ -16,12 +22,14 @@ export interface ServicePlaces {
   readonly stopSeconds: number;
 }
 
-/** Where deploy/spush.service expects everything. */
+/** Where deploy/spush.service and docs/INSTALL.md expect everything. `current` leads to the release that is in use. */
 export const USUAL_PLACES: ServicePlaces = {
   node: '/usr/bin/node',
-  bin: '/opt/spush/bin/spush.js',
-  root: '/opt/spush',
+  bin: '/opt/spush/current/bin/spush.js',
+  root: '/etc/spush',
   home: '/var/lib/spush',
+  log: '/var/log/spush',
+  environment: '/etc/spush/environment',
   user: 'spush',
   group: 'spush',
   mode: 'websocket',
@@ -30,7 +38,8 @@ export const USUAL_PLACES: ServicePlaces = {
 
 /** What `spush server stop` waits on top of StopSeconds, and a little more. */
 const STOP_SPARE_SECONDS = 15;
-const STATE = '/var/lib/';
+/** Below these systemd makes a folder, with its owner; any other must be there. */
+const MADE = { StateDirectory: '/var/lib/', LogsDirectory: '/var/log/' } as const;
 
 export function serviceUnit(places: ServicePlaces): string {
   const command = (action: string): string =>
@@ -67,7 +76,7 @@ TimeoutStartSec=90
 TimeoutStopSec=${Math.ceil(places.stopSeconds) + STOP_SPARE_SECONDS}
 Restart=on-failure
 RestartSec=2
-# 78: the configuration is faulty, 2: a wrong option. Another start would not help.
+# 78: the configuration is faulty, or the data is of another environment; 2: a wrong option. Another start would not help.
 RestartPreventExitStatus=2 78
 
 User=${places.user}
@@ -76,13 +85,13 @@ UMask=0027
 WorkingDirectory=${percent(places.root)}
 Environment=${assignment('SPUSH_ROOT', places.root)}
 Environment=${assignment('SPUSH_HOME', places.home)}
-# PUSHENV and secrets, one NAME=value a line, owned by root and mode 0600: PUSHENV=2, SPUSH_API_KEYS={"gzcp":"…"}
-EnvironmentFile=-/etc/spush/environment
+${logAssignment(places)}# PUSHENV and secrets, one NAME=value a line, owned by root, mode 0640 or less: PUSHENV=2, SPUSH_API_KEYS='{"gzcp":"…"}'
+EnvironmentFile=-${percent(places.environment)}
 # One descriptor per connection: above MaxLinkNumber, for every Worker.
 LimitNOFILE=1048576
 LimitCORE=0
 
-# What it may write: Temp/ (pid file and control socket), Log/ and Data/ in SPUSH_HOME. Nothing else.
+# What it may write: Temp/ (pid file and control socket) and Data/ in SPUSH_HOME, and the logs. Nothing else.
 ${writable(places)}
 ProtectSystem=strict
 ProtectHome=${touches(places, ['/home/', '/root/', '/run/user/']) ? 'read-only' : 'yes'}
@@ -120,17 +129,44 @@ WantedBy=multi-user.target
 `;
 }
 
-/** A folder below /var/lib is made by systemd, with the right owner; any other must be there. */
-function writable({ home }: ServicePlaces): string {
-  const below = home.startsWith(STATE) ? home.slice(STATE.length) : '';
-  if (below !== '' && !/\s/.test(below)) {
-    return `StateDirectory=${percent(below)}\nStateDirectoryMode=0750`;
-  }
-  return `ReadWritePaths=${quoted(percent(home))}`;
+/**
+ * Beside the configuration, so that two installations on one machine do not share their secrets. A configuration in the folder
+ * of the program has none beside it: the next release would not find it, and the folder may be a checkout.
+ */
+export function environmentFileOf(root: string, program: string): string {
+  return isSameFolder(root, program) ? USUAL_PLACES.environment : join(root, 'environment');
 }
 
-function touches({ node, bin, root, home }: ServicePlaces, folders: readonly string[]): boolean {
-  return [node, bin, root, home].some((path) => folders.some((folder) => `${path}/`.startsWith(folder)));
+/** A home below /var/lib has its logs below /var/log, under the same name. */
+export function usualLogOf(home: string): string {
+  const below = folderBelow('StateDirectory', home);
+  return below === null ? logOf(home) : `${MADE.LogsDirectory}${below}`;
+}
+
+function logAssignment({ home, log }: ServicePlaces): string {
+  return log === logOf(home) ? '' : `Environment=${assignment('SPUSH_LOG', log)}\n`;
+}
+
+function writable({ home, log }: ServicePlaces): string {
+  const places = [made('StateDirectory', home)];
+  if (log !== logOf(home)) places.push(made('LogsDirectory', log));
+  return places.join('\n');
+}
+
+function made(kind: keyof typeof MADE, folder: string): string {
+  const below = folderBelow(kind, folder);
+  if (below === null) return `ReadWritePaths=${quoted(percent(folder))}`;
+  return `${kind}=${percent(below)}\n${kind}Mode=0750`;
+}
+
+/** Null: systemd does not make it. */
+function folderBelow(kind: keyof typeof MADE, folder: string): string | null {
+  const below = folder.startsWith(MADE[kind]) ? folder.slice(MADE[kind].length) : '';
+  return below === '' || /\s/.test(below) ? null : below;
+}
+
+function touches({ node, bin, root, home, log }: ServicePlaces, folders: readonly string[]): boolean {
+  return [node, bin, root, home, log].some((path) => folders.some((folder) => `${path}/`.startsWith(folder)));
 }
 
 /** In a command line a dollar sign is a variable too. */

@@ -7,7 +7,13 @@ import { type GivenOptions, MODE_OPTION, type OptionSpec } from './action.js';
 export const START_OPTIONS: readonly OptionSpec[] = [
   MODE_OPTION,
   { name: 'host', kind: 'value', label: '--host=ADDRESS', doc: 'address to listen on, instead of Host' },
-  { name: 'port', kind: 'value', label: '--port=NUMBER', doc: 'port to listen on, instead of Port' },
+  {
+    name: 'port',
+    kind: 'value',
+    label: '-p, --port=NUMBER',
+    doc: 'port to listen on, instead of Port',
+    aliases: ['p'],
+  },
   {
     name: 'set',
     kind: 'values',
@@ -21,16 +27,10 @@ export function modeOf(options: GivenOptions): string {
 }
 
 export function loadOptionsOf(
-  { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv },
+  { cwd, env }: { cwd: string | null; env: NodeJS.ProcessEnv },
   options: GivenOptions,
 ): LoadOptions {
   return { cwd, env, mode: modeOf(options), settings: settingsOf(options) };
-}
-
-/** The same options as words, for the master that is started with them. */
-export function startArguments(options: GivenOptions): string[] {
-  const settings = Object.entries(settingsOf(options)).map(([key, text]) => `--set=${key}=${text}`);
-  return [`--mode=${modeOf(options)}`, ...settings];
 }
 
 function settingsOf(options: GivenOptions): Record<string, string> {

@@ -2,9 +2,10 @@
  * Where a command writes: results to standard output, errors to standard error, colours only for a terminal and
  * without NO_COLOR (https://no-color.org).
  */
+import type { LogConsole } from '../shared/protocol/ipc.js';
+import { plainLines } from './plain-text.js';
 
 /** The part of a stream that is used; tests hand in a list of texts. */
-import type { LogConsole } from '../shared/protocol/ipc.js';
 export interface OutputStream {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
@@ -67,8 +68,9 @@ export class Terminal {
     this.print(JSON.stringify(value));
   }
 
+  /** Without colours of its own: what it quotes may be anybody's. */
   printError(text: string): void {
-    this.#stderr.write(`${this.#painted(this.#stderr, 'red', text)}\n`);
+    this.#stderr.write(`${this.#painted(this.#stderr, 'red', plainLines(text))}\n`);
   }
 
   #painted(stream: OutputStream, colour: Colour, text: string): string {

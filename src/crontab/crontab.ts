@@ -1,7 +1,7 @@
 /** The CrontabScheduler: fires jobs, which run as tasks in TaskWorkers. It opens nothing and holds no sockets. */
 
 import { systemClock } from '../platform/clock/system-clock.js';
-import { loadHooks } from '../platform/config/bootstrap-hooks.js';
+import { loadHooks } from '../platform/config/load-hooks.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
 import { childStats } from '../platform/rpc/child-stats.js';
@@ -23,7 +23,7 @@ export function runCrontab(): Promise<number> {
 }
 
 async function startCrontab(context: ChildContext): Promise<StartedChild<'crontab'>> {
-  const { config, current, log, troubles, peer } = context;
+  const { config, current, hasHooks, log, troubles, peer } = context;
   const runTask: RunTask = async (name, args) => {
     const deadlineMs = current().system.TaskSeconds * 1000;
     const answer = await peer.call(
@@ -34,7 +34,7 @@ async function startCrontab(context: ChildContext): Promise<StartedChild<'cronta
     return answer.result;
   };
   const timeZone = config.system.TimeZone;
-  const hooks = await loadHooks(config.paths.root, timeZone);
+  const hooks = await loadHooks({ root: config.paths.root, timeZone, hasHooks });
   const stateFile = crontabStateFile(config.paths, config.mode);
   const state = new StateFile(stateFile, { troubles, clock: systemClock, log });
   const scheduler = new Scheduler({

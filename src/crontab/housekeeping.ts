@@ -1,6 +1,6 @@
 /**
- * Work that is nobody's job: no name, no rule, nothing to stop or to run by hand. Every ten minutes; the first time at a
- * random moment of the first minute, so that nodes that start together do not all do it at once.
+ * Regular upkeep that is not a job: it has no name and no rule, and cannot be stopped or run by hand. It runs every ten
+ * minutes; the first time at a random moment of the first minute, so that nodes started together do not all run it at once.
  */
 import type { Log } from '../platform/log/log.js';
 import { errorText } from '../shared/base/errors.js';

@@ -1,5 +1,5 @@
 /** What is known of a job beside its name: kept over restarts, so that `crontab show` tells of the server, not of one process. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { clipped } from '../shared/base/well-formed.js';
 
 /** Of an error's text; the file is written after each run. */

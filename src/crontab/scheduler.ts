@@ -10,7 +10,7 @@ import { RuleTimes } from '../platform/cron/rule-times.js';
 import type { Log } from '../platform/log/log.js';
 import { type Clock, msSince } from '../shared/base/clock.js';
 import { errorText, isSpushError, SpushError } from '../shared/base/errors.js';
-import { didYouMean } from '../shared/base/nearest.js';
+import { nearestOf } from '../shared/base/nearest.js';
 import type { CrontabRow } from '../shared/protocol/control-commands.js';
 import { afterRestart, type JobRecord, type JobRecords, NEVER_RAN, shortened } from './job-record.js';
 import { jobRow } from './job-row.js';
@@ -253,7 +253,7 @@ export class Scheduler {
     if (found) return found;
     throw new SpushError(
       'CRON_JOB_UNKNOWN',
-      `there is no job "${name}".${didYouMean(name, this.#jobs.keys())}`,
+      `there is no job "${name}".${nearestOf(name, this.#jobs.keys(), 'jobs')}`,
     );
   }
 }

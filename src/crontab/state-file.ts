@@ -4,7 +4,7 @@
  * A file that cannot be used is set aside, and the jobs start afresh: better than no jobs.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Paths } from '../platform/config/config-schema.js';
 import type { Troubles } from '../platform/health/troubles.js';
 import { readIfThere, replaceFile, setAside, whatIsWrong } from '../platform/instance/atomic-files.js';

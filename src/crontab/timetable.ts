@@ -6,7 +6,7 @@
  * - When the clock is set back, rules that mean "every so often" go on with the times that come now; those that name their
  *   times of day do not run again at one that has passed. After a jump of hours the clock was wrong before: then all begin anew.
  *
- * It looks at the clock when the next rule is due, and once a second, as nobody tells it when the clock is set.
+ * It looks at the clock when the next rule is due, and once a second, because a process is not notified when the clock is set.
  */
 import type { RuleTimes } from '../platform/cron/rule-times.js';
 import type { Log } from '../platform/log/log.js';
@@ -58,7 +58,7 @@ export class Timetable {
 
   /** @param tick is not called any more once the schedule is closed. A change of a rule is another schedule. */
   follow(job: string, times: Entry['times'], tick: () => void): Schedule {
-    // Without rules nobody looks.
+    // The clock is not looked at while there are no rules.
     if (this.#entries.size === 0) this.#looked = this.#look();
     const now = this.#deps.clock.now();
     const entry: Entry = { job, times, tick, next: times.next(now), followedTo: now };

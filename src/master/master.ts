@@ -6,7 +6,7 @@
  * that failed) gives them back in the reverse order. What delivery does not need may be missing: it is a trouble, told and
  * tried again.
  */
-import { fileURLToPath } from 'node:url';
+import { isLoopback, latestAddressList } from '../platform/auth/client-address.js';
 import { newNodeRun } from '../platform/bus/bus-identity.js';
 import { systemClock } from '../platform/clock/system-clock.js';
 import { makeTempFolder } from '../platform/config/config-paths.js';
@@ -15,6 +15,7 @@ import { listenHosts } from '../platform/config/listen-hosts.js';
 import { toPlainConfig } from '../platform/config/plain-config.js';
 import type { ServiceManager } from '../platform/config/service-manager.js';
 import { Troubles } from '../platform/health/troubles.js';
+import { environmentOf } from '../platform/instance/environment-record.js';
 import {
   alreadyRunning,
   ownIdentity,
@@ -34,9 +35,12 @@ import {
 import { type Log, type OpenLog, openLog } from '../platform/log/log.js';
 import type { Notifier, Vitals } from '../platform/notify/notifier.js';
 import { createNotifier } from '../platform/notify/systemd-notifier.js';
+import { LaunchedProgram } from '../platform/program/launched-program.js';
+import { programVersion } from '../platform/program/program-version.js';
 import { exitOnFault } from '../platform/rpc/exit-on-fault.js';
 import { EXIT, errorText, isSpushError, SpushError } from '../shared/base/errors.js';
 import { masterTitle } from '../shared/domain/role.js';
+import type { Environment } from '../shared/protocol/environment.js';
 import { addUpTroubles } from '../shared/protocol/node-troubles.js';
 import { DoorCheck } from './accept/door-check.js';
 import { FrontDoor } from './accept/front-door.js';
@@ -52,6 +56,7 @@ import { Relays } from './relays.js';
 import { onSignals } from './signals.js';
 import { askTroubles, type ProcessTroubles } from './status/ask-troubles.js';
 import { OwnFigures } from './status/node-figures.js';
+import { ProgramVersions } from './status/program-versions.js';
 import { StatsPoll } from './status/stats-poll.js';
 import { Totals } from './status/totals.js';
 import type { Child } from './supervisor/child.js';
@@ -69,13 +74,11 @@ import { nodeVitals } from './vitals.js';
 const FAILED_START_STOP_MS = 2000;
 
 export interface MasterParts {
-  /** The program that children run; the built main file. */
+  /** The program that children run; by default that of this process. */
   readonly program?: string;
   /** Who wants to be told how the node is doing. */
   readonly serviceManager?: ServiceManager | null;
 }
-
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
 export async function runMaster(options: RunMasterOptions, parts: MasterParts = {}): Promise<number> {
   const { config } = options;
@@ -92,12 +95,13 @@ export async function runMaster(options: RunMasterOptions, parts: MasterParts = 
   troubles.tellIn(log);
   const notifier = createNotifier(parts.serviceManager ?? null, { troubles, log });
   try {
-    const files = await takeMode(config, { troubles, log });
+    const environment = environmentOf(options);
+    const taken = await takeMode(config, { environment, troubles, log });
     try {
-      const { program = MAIN } = parts;
-      return await runNode(options, { log, troubles, program, notifier, setAside: files.setAside });
+      const program = new LaunchedProgram(options.launchPath, parts.program);
+      return await runNode(options, { log, troubles, program, notifier, environment, taken });
     } finally {
-      await files.giveBack();
+      await taken.giveBack();
     }
   } finally {
     log.close();
@@ -107,13 +111,19 @@ export async function runMaster(options: RunMasterOptions, parts: MasterParts = 
 interface TakenMode {
   /** Files that made no sense and were moved out of the way, in words. */
   readonly setAside: readonly string[];
+  /** The server is ready. */
+  ready(): Promise<void>;
   giveBack(): Promise<void>;
 }
 
 /** Rejects with ALREADY_RUNNING when another master has it. */
 async function takeMode(
   config: Config,
-  { troubles, log }: { readonly troubles: Troubles; readonly log: Log },
+  {
+    environment,
+    troubles,
+    log,
+  }: { readonly environment: Environment; readonly troubles: Troubles; readonly log: Log },
 ): Promise<TakenMode> {
   const { paths, mode } = config;
   await makeTempFolder(paths);
@@ -122,10 +132,11 @@ async function takeMode(
   try {
     const { owner, setAside } = await writeOwn(paths, claim);
     for (const text of setAside) log.warn('instance.setAside', { text });
-    const files = new OwnFiles({ config, owner, claim, troubles, log });
+    const files = new OwnFiles({ config, owner, claim, environment, troubles, log });
     await files.open();
     return {
       setAside,
+      ready: () => files.ready(),
       async giveBack() {
         await files.close(() => removeInstance(paths));
       },
@@ -151,8 +162,9 @@ async function writeOwn(paths: Paths, claim: ModeClaim): Promise<WrittenInstance
 interface NodeParts {
   readonly log: OpenLog;
   readonly troubles: Troubles;
-  readonly setAside: readonly string[];
-  readonly program: string;
+  readonly environment: Environment;
+  readonly taken: Pick<TakenMode, 'setAside' | 'ready'>;
+  readonly program: LaunchedProgram;
   readonly notifier: Notifier;
 }
 
@@ -175,8 +187,13 @@ async function runNode(options: RunMasterOptions, parts: NodeParts): Promise<num
     const listen = await node.openDoor();
     await node.nonces.load();
     await startChildren(node);
+    await parts.taken.ready();
     log.info('node.ready', { listen, mode: config.mode, version: options.version });
-    options.onReady({ pid: process.pid, listen, warnings: [...parts.setAside, ...(await node.warnings())] });
+    options.onReady({
+      pid: process.pid,
+      listen,
+      warnings: [...parts.taken.setAside, ...(await node.warnings())],
+    });
     notifier.ready();
     notifier.startWatchdog(node.vitals);
     node.stats.start();
@@ -249,10 +266,15 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
   };
   tellShortage(config);
   let listen = '';
-  const door = new FrontDoor({ clock, log, waitingMax: () => masterRoom(live.current, descriptors) });
+  const door = new FrontDoor({
+    clock,
+    log,
+    waitingMax: () => masterRoom(live.current, descriptors),
+    isShared: (address) => isLoopback(address) || trusted().has(address),
+  });
   const book = new NonceBook(clock);
   const nonces = new NonceFile(nonceFile(config.paths, config.mode), { book, troubles, clock });
-  const live: LiveConfig = new LiveConfig(config, (changed) => {
+  const live: LiveConfig = new LiveConfig(options, (changed) => {
     log.setLevel(changed.system.LogLevel);
     tellShortage(changed);
     relays.onConfig(changed);
@@ -260,6 +282,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
       if (hears) peer.note('config', { config: toPlainConfig(changed) });
     }
   });
+  const trusted = latestAddressList(() => live.current.system.TrustedProxies);
   const relays: Relays = new Relays({
     config: () => live.current,
     descriptors,
@@ -277,20 +300,31 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     nodeRun,
     console: options.console,
     counts: { worker: config.system.WorkerNum, task: config.system.TaskWorkerNum, crontab: 1 },
-    spawn: processSpawner(program),
+    spawn: processSpawner(() => program.mainFile),
     generators: new Generators(Math.random),
     clock,
     log,
     initConfig: () => toPlainConfig(live.current),
+    hasHooks: () => live.hasHooks,
     handlersOf: (child) => relays.handlersOf(child),
     onConnected: (child) => relays.onConnected(child),
-    onReady: (child) => relays.onReady(child),
+    onReady: (child) => {
+      relays.onReady(child);
+      versions.look();
+    },
     onEnded: (child, end) => {
       relays.onEnded(child, end);
       totals.ended(child);
+      versions.look();
     },
     onLastStats: (child, stats) => totals.learn(child, stats),
     onWaiting: (child, what) => stop.onWaiting(child, what),
+  });
+  const versions = new ProgramVersions({
+    mode: config.mode,
+    version: programVersion(options.version),
+    children: () => supervisor.living(),
+    troubles,
   });
   const deadlineMs = (): number => live.current.system.StopSeconds * 1000;
   const stop: NodeStop = new NodeStop({
@@ -349,6 +383,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
   const figures: OwnFigures = new OwnFigures({
     run: nodeRun,
     version: options.version,
+    versions: () => versions.list().map(({ version }) => version ?? 'unknown'),
     startedAt,
     nodeName: () => live.current.system.NodeName,
     maxLinkNumber: () => live.current.system.MaxLinkNumber,
@@ -364,8 +399,11 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     return told.length + 1;
   };
   const handlerParts = {
+    program,
     startedAt,
+    environment: parts.environment,
     figures,
+    versions,
     options,
     live,
     supervisor,

@@ -7,12 +7,14 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { Config } from '../platform/config/config-schema.js';
 import type { Troubles } from '../platform/health/troubles.js';
+import { environmentRecordFile, keepEnvironmentRecord } from '../platform/instance/environment-record.js';
 import { keepInstance } from '../platform/instance/instance-file.js';
 import { claimMode, type ModeClaim } from '../platform/instance/mode-claim.js';
 import { FOLDER_MODES, tighten, tightenFiles } from '../platform/instance/private-modes.js';
 import type { ProcessIdentity } from '../platform/instance/process-identity.js';
 import type { Log } from '../platform/log/log.js';
 import { errorText } from '../shared/base/errors.js';
+import type { Environment } from '../shared/protocol/environment.js';
 
 export const LOOK_EVERY_MS = 2000;
 
@@ -21,6 +23,8 @@ export interface OwnFilesOptions {
   readonly owner: ProcessIdentity;
   /** As it was at the start; tried for again when it could not be had. */
   readonly claim: ModeClaim;
+  /** In which the server runs. */
+  readonly environment: Environment;
   readonly troubles: Troubles;
   readonly log: Log;
 }
@@ -31,6 +35,7 @@ export class OwnFiles {
   #timer: NodeJS.Timeout | null = null;
   #looking: Promise<void> = Promise.resolve();
   #isOpen = false;
+  #isReady = false;
   #isClosed = false;
 
   constructor(options: OwnFilesOptions) {
@@ -45,6 +50,12 @@ export class OwnFiles {
     await this.#tightenFiles();
     this.#isOpen = true;
     this.#lookLater();
+  }
+
+  /** The server is ready: what is written to Data/ from now on is of its environment. Never rejects. */
+  ready(): Promise<void> {
+    this.#isReady = true;
+    return this.#inTurn(() => this.#keepRecord());
   }
 
   /** When nothing is made any more, the files are removed; then the claim is given back. */
@@ -62,17 +73,28 @@ export class OwnFiles {
   }
 
   /** Looks once. Never rejects. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    return this.#inTurn(() => this.#lookAtAll());
+  }
+
+  /** A file has one writer at a time. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    this.#looking = this.#looking.then(step);
+    return this.#looking;
+  }
+
+  async #lookAtAll(): Promise<void> {
     await this.#keepFolders();
     await this.#keepInstance();
     await this.#keepClaim();
+    if (this.#isReady) await this.#keepRecord();
     if (this.#options.troubles.has('fileModes')) await this.#tightenFiles();
   }
 
   #lookLater(): void {
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => {
-      this.#looking = this.look().finally(() => this.#lookLater());
+      void this.look().finally(() => this.#lookLater());
     }, LOOK_EVERY_MS);
     this.#timer.unref();
   }
@@ -121,11 +143,32 @@ export class OwnFiles {
     }
   }
 
+  async #keepRecord(): Promise<void> {
+    const { config, environment, troubles } = this.#options;
+    const file = environmentRecordFile(config.paths, config.mode);
+    try {
+      await keepEnvironmentRecord(file, environment);
+      troubles.end('environmentRecord');
+    } catch (error) {
+      const text = `${file} cannot be written: ${errorText(error)}. A start in another environment would not be noticed`;
+      troubles.begin('environmentRecord', text);
+    }
+  }
+
   async #keepClaim(): Promise<void> {
     const { config, troubles } = this.#options;
     const held = this.#claim;
-    if (held.state === 'ours' && (await held.holds())) return;
-    const claim = await claimMode({ home: config.paths.home, mode: config.mode });
+    let claim: ModeClaim;
+    try {
+      if (held.state === 'ours' && (await held.holds())) {
+        tellClaim(held, troubles);
+        return;
+      }
+      claim = await claimMode({ home: config.paths.home, mode: config.mode });
+    } catch (error) {
+      // A file system that is sick, no descriptor: what was had before is kept, and is looked at again.
+      claim = { state: 'none', reason: errorText(error) };
+    }
     // Of a home that was made anew. The old claim is kept until the new one is there.
     if (held.state === 'ours' && claim.state === 'ours') held.release();
     if (claim.state === 'ours' || held.state !== 'ours') this.#claim = claim;

@@ -129,6 +129,10 @@ export class Relays {
         'handoff.cancel': (args) => this.mover.cancel(child, args),
         'conn.taken': (args) => this.#deps.door.taken(child, args),
         'conn.holds': (args) => this.#deps.door.holds(child, args),
+        leaving: () => this.onLeaving(child),
+        staying: () => {
+          if (!child.stopping) this.onStaying(child);
+        },
         'memory.above': (args) => this.#deps.onMemoryAbove(child, args),
       },
       hands: {

@@ -1,5 +1,6 @@
 /** How the node is, for the service manager: whether it does its work, and one line for people. */
 import type { Vitals } from '../platform/notify/notifier.js';
+import { counted } from '../shared/base/counted.js';
 
 export interface VitalsDeps {
   /** How many Workers are ready, and how many there should be. */
@@ -24,6 +25,6 @@ export function nodeVitals(deps: VitalsDeps): Vitals {
   const closed = open < ready ? `, ${ready - open} of them answer nobody` : '';
   return {
     healthy: open > 0,
-    status: `${ready} of ${workers()} Workers ready${closed}, ${connections()} connections`,
+    status: `${ready} of ${workers()} Workers ready${closed}, ${counted(connections(), 'connection')}`,
   };
 }

@@ -41,6 +41,9 @@ function sendable(name: string, result: unknown): unknown {
 function taskLog(task: string, log: Log): Log {
   const named = (fields: LogFields = {}): LogFields => ({ ...fields, task });
   return {
+    get debugging() {
+      return log.debugging;
+    },
     debug: (event, fields) => log.debug(event, named(fields)),
     info: (event, fields) => log.info(event, named(fields)),
     warn: (event, fields) => log.warn(event, named(fields)),

@@ -8,7 +8,7 @@ import type { z } from 'zod';
 import type { Log } from '../platform/log/log.js';
 import { type Clock, msSince } from '../shared/base/clock.js';
 import { errorText, isSpushError, SpushError } from '../shared/base/errors.js';
-import { didYouMean } from '../shared/base/nearest.js';
+import { nearestOf } from '../shared/base/nearest.js';
 
 /** Before the process ends, tasks that have not ended by themselves are told to. */
 const ABORT_BEFORE_END_MS = 1000;
@@ -95,7 +95,7 @@ export class TaskRunner {
     if (!task) {
       throw new SpushError(
         'TASK_UNKNOWN',
-        `there is no task "${name}".${didYouMean(name, this.#tasks.keys())}`,
+        `there is no task "${name}".${nearestOf(name, this.#tasks.keys(), 'tasks')}`,
       );
     }
     const abort = new AbortController();

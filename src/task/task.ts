@@ -2,7 +2,7 @@
 import { newBusIdentity } from '../platform/bus/bus-identity.js';
 import { openBus } from '../platform/bus/open-bus.js';
 import { systemClock } from '../platform/clock/system-clock.js';
-import { loadHooks } from '../platform/config/bootstrap-hooks.js';
+import { loadHooks } from '../platform/config/load-hooks.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
 import { childStats } from '../platform/rpc/child-stats.js';
@@ -29,8 +29,9 @@ export function runTask(): Promise<number> {
 }
 
 async function startTaskWorker(context: ChildContext): Promise<StartedChild<'task'>> {
-  const { config, current, generator, log, peer } = context;
-  const hooks = await loadHooks(config.paths.root, config.system.TimeZone);
+  const { config, current, generator, hasHooks, log, peer } = context;
+  const { root } = config.paths;
+  const hooks = await loadHooks({ root, timeZone: config.system.TimeZone, hasHooks });
   const clock = systemClock;
   const store = await openStore(config, {
     ids: createMessageIdSource(generator, clock),

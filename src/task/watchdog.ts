@@ -3,8 +3,9 @@
  * would notice. A thread of its own looks once a second at the moment by which every running task has ended or been given
  * up, and kills the process when that has passed.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { systemClock } from '../platform/clock/system-clock.js';
+import { startProgramThread } from '../platform/program/program-thread.js';
 import { momentMs } from '../shared/base/clock.js';
 
 /** Beyond the end of what the runner does by itself. */
@@ -23,9 +24,9 @@ export class Watchdog {
   readonly #running = new Set<{ readonly endBy: bigint }>();
   readonly #thread: Worker;
 
-  constructor(entry: URL = watchdogEntry()) {
+  constructor() {
     const workerData: WatchdogData = { shared: this.#shared, pid: process.pid };
-    this.#thread = new Worker(entry, { name: 'spush-watchdog', workerData, execArgv: [] });
+    this.#thread = startProgramThread('watchdog-thread', { name: 'spush-watchdog', workerData });
     this.#thread.unref();
   }
 
@@ -52,11 +53,4 @@ export class Watchdog {
     for (const { endBy } of this.#running) if (earliest === NOT_RUNNING || endBy < earliest) earliest = endBy;
     Atomics.store(this.#moment, 0, earliest);
   }
-}
-
-/** The thread's program; under tests, which run from src/, the built one. */
-function watchdogEntry(here: string = import.meta.url): URL {
-  const entry = new URL('./watchdog-thread.js', here);
-  if (here.endsWith('.ts')) entry.pathname = entry.pathname.replace(/\/src\/(?=task\/)/, '/dist/');
-  return entry;
 }

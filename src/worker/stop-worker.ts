@@ -10,6 +10,7 @@ import type { LoopDelay } from '../platform/metrics/loop-delay.js';
 import type { StopOptions } from '../platform/rpc/child-runtime.js';
 import type { MessageStore } from '../platform/store/message-store.js';
 import { type Clock, msSince } from '../shared/base/clock.js';
+import { counted } from '../shared/base/counted.js';
 import { errorText } from '../shared/base/errors.js';
 import type { Readiness } from './api/readiness.js';
 import type { GapSweep } from './delivery/gap-sweep.js';
@@ -25,6 +26,11 @@ import type { SessionRegistry } from './sessions/session-registry.js';
 /** What clients get to answer our close frame; those that do not are cut. */
 const CLOSE_MS = 2000;
 const LOOK_MS = 20;
+/** What takes less is not worth a line. */
+const TELL_MS = 500;
+/** Of the deadline, at most, for what comes after the connections: marks, commits. */
+const KEEP_MS = 2000;
+const KEEP_PART = 0.25;
 /** Of the deadline, for connections that go a few at a time; the rest is for what comes after. */
 const DRAIN_PART = 0.5;
 
@@ -64,7 +70,7 @@ export async function stopWorker(parts: WorkerParts, options: StopOptions): Prom
   const calls = options.closing === 'process' ? server.leave() : server.close();
   if (options.closing === 'process') {
     await step('drain', async () => {
-      if (sessions.size > 0) options.waiting(`${sessions.size} connections to move elsewhere`);
+      if (sessions.size > 0) options.waiting(`${counted(sessions.size, 'connection')} to move elsewhere`);
       await gateway.drain({ withinMs: left() * DRAIN_PART });
     });
   }
@@ -72,21 +78,28 @@ export async function stopWorker(parts: WorkerParts, options: StopOptions): Prom
   gaps.stop();
   replays.stop();
   await step('connections', async () => {
-    if (sessions.size > 0) options.waiting(`${sessions.size} connections to close`);
+    if (sessions.size > 0) options.waiting(`${counted(sessions.size, 'connection')} to close`);
     gateway.stop();
     await allClosed(parts, Math.min(CLOSE_MS, left()));
     for (const { connection } of sessions.all()) connection.cut();
   });
   await step('http calls', async () => {
-    options.waiting('HTTP calls under way');
-    await Promise.race([calls, sleep(left(), undefined, { ref: false })]);
+    if (server.connections > 0) options.waiting(`${server.connections} HTTP connections to end`);
+    const keptMs = Math.min(KEEP_MS, options.deadlineMs * KEEP_PART);
+    await Promise.race([calls, sleep(Math.max(0, left() - keptMs), undefined, { ref: false })]);
+    // What is left does not take its answers: marks and commits must not miss their time for it.
+    server.cut();
   });
   parts.door.stop();
   await step('sent marks', () => marks.flush());
   await step('bus', () => bus.close());
   await step('store', async () => {
-    options.waiting('commits under way');
-    await store.close();
+    const told = setTimeout(() => options.waiting('commits under way'), TELL_MS);
+    try {
+      await store.close();
+    } finally {
+      clearTimeout(told);
+    }
   });
   await step('loop delay', () => parts.loopDelay.close());
 }

@@ -10,14 +10,14 @@ import {
 } from '../platform/auth/client-address.js';
 import { createVerifier, verifierConcurrency } from '../platform/auth/create-verifier.js';
 import { foreignCaller } from '../platform/auth/foreign-caller.js';
-import { newBusIdentity } from '../platform/bus/bus-identity.js';
+import { newBusIdentity, nodeOf, nodeTitle } from '../platform/bus/bus-identity.js';
 import { openBus } from '../platform/bus/open-bus.js';
 import { systemClock } from '../platform/clock/system-clock.js';
 import type { SystemConfig } from '../platform/config/config-schema.js';
-import { packageVersion } from '../platform/config/package-version.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { descriptorLimit, type WorkerRoom, workerRoom } from '../platform/limits/descriptors.js';
 import { visitorShare } from '../platform/limits/visitor-share.js';
+import { eachRefusal } from '../platform/log/each-refusal.js';
 import type { Log } from '../platform/log/log.js';
 import { refusalLog } from '../platform/log/refusal-log.js';
 import { seldomLog } from '../platform/log/seldom-log.js';
@@ -25,12 +25,14 @@ import { openLoopDelay } from '../platform/metrics/loop-delay.js';
 import { measuredStore } from '../platform/metrics/measured-store.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { masterPermits, PermitPool } from '../platform/permits/permit-pool.js';
+import { packageVersion } from '../platform/program/package-version.js';
 import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
 import { childStats } from '../platform/rpc/child-stats.js';
 import { openStore } from '../platform/store/open-store.js';
 import type { SpillHooks } from '../platform/store/spill/spilling-store.js';
 import { errorText } from '../shared/base/errors.js';
 import { createMessageIdSource } from '../shared/domain/message-id.js';
+import type { Questions } from '../shared/protocol/questions.js';
 import { createApi } from './api/api.js';
 import { createReadiness } from './api/readiness.js';
 import { askNodes } from './ask-nodes.js';
@@ -55,6 +57,9 @@ import { Departures } from './handoff/departures.js';
 import { assertKnownInternals } from './handoff/known-internals.js';
 import { Reception } from './handoff/reception.js';
 import { TransitBox } from './handoff/transit-box.js';
+import { answerSpilled } from './inspect/answer-spilled.js';
+import { showMessage } from './inspect/show-message.js';
+import { showUser } from './inspect/show-user.js';
 import { MemoryWatch } from './memory-watch.js';
 import { nodeTroubles } from './node-troubles.js';
 import { ReaderStore } from './readers/reader-store.js';
@@ -102,6 +107,8 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     { metrics, clock },
   );
 
+  const identity = newBusIdentity(name, config.system.NodeName, context.nodeRun);
+  const node = nodeTitle(nodeOf(identity));
   const sessions = new SessionRegistry();
   const marks = new SentMarks({ store, clock, log });
   const backlog = new Backlog({ clock, bytesMax: () => system().OutboxWorkerBytes });
@@ -128,7 +135,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     peer,
     log,
     clock,
-    identity: newBusIdentity(name, config.system.NodeName, context.nodeRun),
+    identity,
     warnsOfTwin: context.index === 0,
     mustReach: context.firstStart,
     listener: {
@@ -162,9 +169,11 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     clock,
     log,
     meter: metrics.gzcp,
+    troubles: context.troubles,
   });
   const retryAfter = (): number => retrySpread(system());
-  const refusals = refusalLog(log, clock);
+  // The message loop says of each login that it was refused.
+  const refusals = refusalLog(log, clock, { hasOwnLines: true });
   const desk = new LoginDesk({
     verifier,
     sessions,
@@ -193,6 +202,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     clock,
     log,
     seldom,
+    eachRefusal: eachRefusal(log, clock),
     sessions,
     marks,
     backlog,
@@ -220,7 +230,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
       { name: 'delivery', check: async () => canary.check() },
     ],
   });
-  const acceptance = createAcceptance({ store, bus, log: seldom });
+  const acceptance = createAcceptance({ store, bus, clock, log: seldom });
   const nonces = nonceClaims({
     async claim(scope: string, nonce: string, timestamp: number): Promise<boolean> {
       const claimed = await peer.call(
@@ -302,12 +312,20 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
   }));
   if (refused) metrics.followBusRefused(() => refused);
   metrics.followTroubles(() => nodeTroubles(peer, context.troubles));
+  const names = { node: config.system.NodeName, worker: name };
+  const ofSessions = createAnswers({ sessions, clock }, names, (kick) => {
+    verifier.forget(kick.uid);
+    desk.kicked(kick.uid);
+    transit.onKick(kick);
+  });
+  const ofSpill = answerSpilled(store, node);
   const answers = {
-    ...createAnswers(sessions, { node: config.system.NodeName, worker: name }, (uid, reason) => {
-      verifier.forget(uid);
-      desk.kicked(uid);
-      transit.onKick(uid, reason);
-    }),
+    ...ofSessions,
+    async online(args: Questions['online']['args']) {
+      const online = ofSessions.online(args);
+      return args.details ? { ...online, ...(await ofSpill.ofUser(args.uid)) } : online;
+    },
+    spilled: ofSpill.ofMessage,
     metrics: async () => ({ metrics: await metrics.json() }),
     figures: () => peer.call('node.figures', {}, { deadlineMs: NODE_FIGURES_MS }),
   };
@@ -325,10 +343,14 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
         },
         answer: ({ question, args }) => answers[question](args as never),
         'nodes.figures': ({ deadlineMs }) => askNodes(bus, deadlineMs),
+        'user.show': (asked) => showUser({ store, bus }, asked),
+        'message.show': ({ id }) => showMessage({ store, bus, node, hasSpills: config.env !== 0 }, id),
         pendingCount: async () => ({ pending: await store.pendingCount() }),
         'handoff.leave': () => departures.leave(),
         'handoff.stay': () => {
           server.stay();
+          // Also when the answer comes too late, and behind whatever this Worker gave back before.
+          peer.note('staying', {});
           return {};
         },
         'handoff.expect': async ({ sessions: expected }) => {

@@ -4,6 +4,7 @@ import { describeAccepting } from './message-store-accepting.js';
 import { createContract, type OpenStore } from './message-store-bench.js';
 import { describeDelivering } from './message-store-delivering.js';
 import { describeInbox } from './message-store-inbox.js';
+import { describeInspecting } from './message-store-inspecting.js';
 import { describeUpkeep } from './message-store-upkeep.js';
 
 /** @param runs of random calls, each on a store of its own */
@@ -13,6 +14,7 @@ export function describeMessageStore(name: string, open: OpenStore, { runs = 40 
     describeAccepting(contract);
     describeDelivering(contract);
     describeInbox(contract);
+    describeInspecting(contract);
     describeUpkeep(contract, { runs });
   });
 }

@@ -25,8 +25,8 @@ beforeAll(async () => {
 afterAll(() => daemon.dispose());
 
 async function status(): Promise<ServerStatus> {
-  const { stdout, stderr } = await daemon.run('server', 'status', '--json');
-  if (stdout === '') throw new Error(stderr);
+  const { exitCode, stdout, stderr } = await daemon.run('server', 'status', '--json');
+  if (exitCode !== 0) throw new Error(`${stdout}${stderr}`);
   return JSON.parse(stdout) as ServerStatus;
 }
 

@@ -225,6 +225,41 @@ describe('crontab', () => {
     await rowWhen('Remember', ({ lastResult }) => lastResult === 'ok');
   });
 
+  it('takes own jobs and tasks that were added, changed and removed into effect with a reload', async () => {
+    await daemon.start();
+    await run('Remember');
+    const before = daemon.children();
+    const file = path.join(root, 'bootstrap.ts');
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(
+      file,
+      text
+        .replace(
+          "{ name: 'Deaf', rule: '@yearly', task: 'deaf' },",
+          "{ name: 'New', rule: '@yearly', task: 'fresh' },",
+        )
+        .replace("{ name: 'deaf', run:", "{ name: 'fresh', run: () => 'it is new' },\n  { name: 'deaf', run:")
+        .replace("args: { word: 'yes' }", "args: { word: 'no' }"),
+    );
+    expect((await ask('server.reload')).data).toMatchObject({
+      jobs: { added: ['New'], removed: ['Deaf'], changed: ['Remember'] },
+      tasks: { added: ['fresh'], removed: [], changed: [] },
+      hooksFailed: null,
+    });
+    expect((await run('New')).data.result).toBe('it is new');
+    expect((await run('Remember')).data.result).toMatchObject({ word: 'no' });
+    expect(await row('Deaf')).toBeUndefined();
+    expect(await row('Remember')).toMatchObject({ taskRunTimes: 2 });
+    const [task, crontab] = ['spush.websocket.TaskWorker.0', 'spush.websocket.CrontabScheduler'];
+    const after = daemon.children();
+    expect([after.get(task), after.get(crontab)]).not.toContain(before.get(task));
+    expect(after.get(crontab)).not.toBe(before.get(crontab));
+    // What has not changed leaves them alone: a long task is not cut off by a reload for something else.
+    expect((await ask('server.reload')).data).toMatchObject({ jobs: { added: [] }, hooksFailed: null });
+    expect(daemon.children().get(task)).toBe(after.get(task));
+    expect(daemon.children().get(crontab)).toBe(after.get(crontab));
+  });
+
   it('does not start with own jobs that are wrong, and says which', async () => {
     const file = path.join(root, 'bootstrap.ts');
     writeFileSync(

@@ -24,6 +24,25 @@ async function warned(): Promise<string[]> {
   return (await status()).warnings.map(({ trouble }) => trouble);
 }
 
+test('while a Worker that was told to end from outside leaves, others connect as ever', async () => {
+  const clients = await Promise.all(Array.from({ length: 400 }, () => WsClient.connect(daemon.wsUrl)));
+  const leaving = worker(0);
+  process.kill(leaving, 'SIGTERM');
+  const waits: number[] = [];
+  const until = performance.now() + 3000;
+  while (performance.now() < until) {
+    const begun = performance.now();
+    const client = await WsClient.connect(daemon.wsUrl);
+    waits.push(performance.now() - begun);
+    await client.close();
+  }
+  expect(Math.max(...waits)).toBeLessThan(1000);
+  await expect
+    .poll(() => daemon.children().get('spush.websocket.Worker.0'), { timeout: 20_000 })
+    .not.toBe(leaving);
+  await Promise.all(clients.map((client) => client.close()));
+}, 60_000);
+
 test('a Worker that hangs is given a few connections; the others are served, and status says which hangs', async () => {
   const hung = worker(0);
   process.kill(hung, 'SIGSTOP');

@@ -121,6 +121,14 @@ test('targets in absolute form are those of their path', async () => {
 });
 
 test.each([
+  ['400', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n'],
+  ['400', `GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n${UPGRADE}\r\n`],
+  ['501', `${PUSH.replace(/Content-Length: \d+/, 'Transfer-Encoding: gzip, chunked')}\r\n0\r\n\r\n`],
+])('a head that a proxy may read otherwise gets %s', async (status, text) => {
+  expect(await answerTo(text)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+});
+
+test.each([
   ['413', `${PUSH.replace(/Length: \d+/, 'Length: 3000000')}Expect: 100-continue\r\n\r\n`],
   ['417', `${PUSH}Expect: 200-ok\r\n\r\n`],
 ])('an expectation that is not met gets %s before a body is sent', async (status, head) => {

@@ -61,7 +61,7 @@ interface DeviceRow {
 
 async function status(daemon: Daemon): Promise<{ connectionNum: number; sessionNum: number }> {
   const { exitCode, stdout, stderr } = await daemon.run('server', 'status', '--json');
-  if (exitCode !== 0) throw new Error(`server status: ${stderr}`);
+  if (exitCode !== 0) throw new Error(`server status: ${stdout}${stderr}`);
   return JSON.parse(stdout);
 }
 
@@ -238,8 +238,8 @@ describe(`${CONNECTIONS} connections and ${RELOADS} reloads (seed ${SEED})`, () 
     ];
     console.log(tables.join('\n\n'));
 
-    for (const { exitCode, stderr, result, events } of runs) {
-      expect.soft(exitCode, stderr).toBe(0);
+    for (const { exitCode, failure, result, events } of runs) {
+      expect.soft(exitCode, failure).toBe(0);
       expect.soft(result).toMatchObject({ workers: 2, kept: CONNECTIONS, closed: 0, closedBy: {} });
       expect.soft(result?.longestPauseMs).toBeGreaterThan(0);
       expect.soft(result?.seconds).toBeGreaterThan(0);
@@ -399,8 +399,8 @@ describe('every replacement of a Worker keeps its connections', () => {
     }
     const unsent = () => establishedTo(daemon.port).get(`127.0.0.1:${silent.localPort}`)?.unsentBytes ?? 0;
     await expect.poll(unsent, { timeout: 10_000 }).toBeGreaterThan(100_000);
-    const { exitCode, result, stderr } = await reload(daemon);
-    expect(exitCode, stderr).toBe(0);
+    const { exitCode, result, failure } = await reload(daemon);
+    expect(exitCode, failure).toBe(0);
     expect(result).toMatchObject({ kept: SMALL, closed: 1, closedBy: { output: 1 } });
     const closed = new Promise((resolve) => silent.once('close', resolve));
     silent.resume();
@@ -475,8 +475,8 @@ describe.concurrent('what a session has used up, and what cannot move', () => {
     const usedUpAt = performance.now();
 
     if (RELOADS > 0) {
-      const { exitCode, result, stderr } = await reload(daemon);
-      expect(exitCode, stderr).toBe(0);
+      const { exitCode, result, failure } = await reload(daemon);
+      expect(exitCode, failure).toBe(0);
       expect(performance.now() - silentSince, 'the reload took too long for this test').toBeLessThan(
         IDLE_SECONDS * 1000,
       );
@@ -530,8 +530,8 @@ describe.concurrent('what a session has used up, and what cannot move', () => {
     const clients = await Promise.all(
       [1, 2, 3].map(() => WsClient.connect(`wss://127.0.0.1:${daemon.port}/`, { rejectUnauthorized: false })),
     );
-    const { exitCode, result, stderr } = await reload(daemon);
-    expect(exitCode, stderr).toBe(0);
+    const { exitCode, result, failure } = await reload(daemon);
+    expect(exitCode, failure).toBe(0);
     expect(result).toMatchObject({ kept: 0, closed: 3, closedBy: { tls: 3 } });
     for (const client of clients) {
       expect((await client.event('bye')).body.retryAfter).toBeGreaterThan(0);

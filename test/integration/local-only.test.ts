@@ -65,11 +65,22 @@ function addresses(family: 'IPv4' | 'IPv6', internal: boolean): string[] {
 
 describe('by default', () => {
   test('it listens on this machine only, and says so', async () => {
-    expect(daemon.output).toMatch(/listen address\s+127\.0\.0\.1 \(this machine only, as PUSHENV is 0/);
+    expect(daemon.output).toMatch(
+      /listen address\s+127\.0\.0\.1:\d+ \(this machine only, until Host is set\)/,
+    );
     expect(await statusOf({ headers: JSON_TYPE })).toBe(200);
     if (addresses('IPv6', true).includes('::1'))
       expect(await statusOf({ host: '::1', headers: JSON_TYPE })).toBe(200);
     for (const host of addresses('IPv4', false)) expect(await statusOf({ host, headers: JSON_TYPE })).toBe(0);
+  });
+
+  test('a header of signatures opens nothing that looks at no signature', async () => {
+    for (const path of ['/metrics', '/readyz']) {
+      const asking = { method: 'GET', path };
+      expect(await statusOf(asking)).toBe(200);
+      const headers = { host: `evil.example:${daemon.port}`, 'x-spush-key': 'x' };
+      expect(await statusOf({ ...asking, headers })).toBe(path === '/metrics' ? 403 : 200);
+    }
   });
 
   test('a page of another site calls and connects as little as one under a name of its own', async () => {

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Daemon } from '../support/daemon.js';
 import { outsideProgram } from '../support/outside-program.js';
 import { WsClient } from '../support/ws-client.js';
@@ -122,13 +122,23 @@ describe('the log', () => {
     expect(lines(`${file}.aside3`).length).toBeGreaterThanOrEqual(before);
   });
 
+  test('is in the folder that SPUSH_LOG names', async () => {
+    const folder = path.join(daemon.home, 'elsewhere');
+    const apart = await Daemon.start({ env: { SPUSH_LOG: folder, SPUSH_WORKER_NUM: '1' } });
+    onTestFinished(() => apart.dispose());
+    expect(lines(path.join(folder, 'websocket.log')).map(({ event }) => event)).toContain('node.ready');
+    expect(existsSync(path.join(apart.home, 'Log'))).toBe(false);
+  });
+
   test.skipIf(logrotate === null)('is rotated by logrotate with the file of deploy/', async () => {
     const conf = path.join(daemon.home, 'logrotate.conf');
     const user = userInfo().username;
     const text = readFileSync(path.join(ROOT, 'deploy/logrotate'), 'utf8')
       .replaceAll('spush spush', `${user} ${group()}`)
       .replaceAll('/var/lib/spush', daemon.home)
-      .replaceAll('/opt/spush', ROOT)
+      .replaceAll('/var/log/spush', path.join(daemon.home, 'Log'))
+      .replaceAll('/opt/spush/current', ROOT)
+      .replaceAll('/etc/spush', ROOT)
       .replaceAll('/usr/bin/node', process.execPath);
     writeFileSync(conf, text, { mode: 0o644 });
     const state = path.join(daemon.home, 'logrotate.state');

@@ -86,7 +86,7 @@ describe('before it runs', () => {
 describe('server', () => {
   test('start -mode=websocket -d', async () => {
     const stdout = await succeeds('server start -mode=websocket -d');
-    expect(stdout).toMatch(/main server +SPUSH_WEB_SOCKET\nlisten address +127\.0\.0\.1/);
+    expect(stdout).toMatch(/main server +SPUSH_WEB_SOCKET, .*\n(.*\n)*listen address +127\.0\.0\.1/);
     expect(stdout).toContain('in the background');
     expect((await daemon.get('/healthz')).status).toBe(200);
   });
@@ -196,7 +196,9 @@ describe('task', () => {
 
 describe('configuration', () => {
   test('config set MaxLinkNumber 20000', async () => {
-    expect(await succeeds('config set MaxLinkNumber 20000')).toBe('MaxLinkNumber: 10000 → 20000\n');
+    expect(await succeeds('config set MaxLinkNumber 20000')).toBe(
+      'MaxLinkNumber: 10000 → 20000\nuntil the next reload or restart; to keep it, set it in its file as well\n',
+    );
     expect((await status()).maxLinkNumber).toBe(20_000);
   });
 
@@ -220,6 +222,10 @@ describe('configuration', () => {
       longestPauseMs: expect.any(Number),
       applied: [],
       notApplied: [],
+      hidden: [],
+      jobs: { added: [], removed: [], changed: [] },
+      tasks: { added: [], removed: [], changed: [] },
+      hooksFailed: null,
     });
   });
 });

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runMaster } from '../../src/master/master.js';
-import type { Config } from '../../src/platform/config/config-schema.js';
-import { type LoadOptions, loadConfig } from '../../src/platform/config/load-config.js';
+import { type LoadedConfig, type LoadOptions, loadConfig } from '../../src/platform/config/load-config.js';
 import type { MasterInfo } from '../../src/platform/instance/run-master.js';
 import { ControlClient } from '../support/control-client.js';
 import { deferred } from '../support/deferred.js';
@@ -14,7 +13,8 @@ const PROGRAM = join(import.meta.dirname, '../support/fake-child.mjs');
 const ROOT = join(import.meta.dirname, '../..');
 
 let home: string;
-let config: Config;
+let loaded: LoadedConfig;
+let config: LoadedConfig['config'];
 let loadOptions: LoadOptions;
 
 beforeEach(async () => {
@@ -22,7 +22,8 @@ beforeEach(async () => {
   const env = { SPUSH_HOME: home, SPUSH_ROOT: ROOT, SPUSH_WORKER_NUM: '2', PUSHENV: '0' };
   const settings = { Host: '127.0.0.1', Port: '0', StopSeconds: '1', LogLevel: 'error', MaxLinkNumber: '77' };
   loadOptions = { cwd: ROOT, env, mode: 'fake', settings };
-  config = (await loadConfig(loadOptions)).config;
+  loaded = await loadConfig(loadOptions);
+  config = loaded.config;
 });
 afterEach(() => {
   delete process.env['FAKE_CHILD_FAILS'];
@@ -38,7 +39,14 @@ interface Running {
 async function start(): Promise<Running> {
   const ready = deferred<MasterInfo>();
   const exitCode = runMaster(
-    { config, loadOptions, version: '1.2.3', console: 'json', onReady: ready.resolve },
+    {
+      ...loaded,
+      loadOptions,
+      version: '1.2.3',
+      launchPath: join(ROOT, 'bin/spush.js'),
+      console: 'json',
+      onReady: ready.resolve,
+    },
     { program: PROGRAM },
   );
   const info = await Promise.race([

@@ -12,6 +12,7 @@ import { freePort } from '../support/daemon.js';
 import { MysqlStores } from '../support/mysql-stores.js';
 import { type MariadbAccess, mariadbProgram, OwnMariadb } from '../support/own-mariadb.js';
 import { recordedLog } from '../support/recorded-log.js';
+import { RUN_SOURCES } from '../support/run-sources.js';
 import { type Harm, SqlProxy } from '../support/sql-proxy.js';
 
 /** connectMs and queryMs together, and some air for a busy machine. */
@@ -460,9 +461,13 @@ class Writer {
   #text = '';
 
   constructor(access: MariadbAccess, name: string, generator: number) {
-    this.#child = spawn(process.execPath, [WRITER, JSON.stringify(access), name, String(generator)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    this.#child = spawn(
+      process.execPath,
+      [...RUN_SOURCES, WRITER, JSON.stringify(access), name, String(generator)],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     this.#exit = new Promise((resolve) => this.#child.once('close', resolve));
     this.#child.stdout?.on('data', (data) => {
       this.#text += String(data);

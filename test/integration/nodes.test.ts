@@ -196,8 +196,8 @@ describe.skipIf(!canHaveOwnSite())(`two nodes (seed ${SEED})`, () => {
     await expect.poll(() => load.itemCount(), { timeout: 15_000 }).toBeGreaterThanOrEqual(due);
     await load.stopPings();
     const reports = await load.report();
-    for (const { exitCode, stderr, result } of runs) {
-      expect.soft(exitCode, stderr).toBe(0);
+    for (const { exitCode, failure, result } of runs) {
+      expect.soft(exitCode, failure).toBe(0);
       expect.soft(result).toMatchObject({ kept: CONNECTIONS, closed: 0 });
     }
     for (const one of posted) expect.soft(firstOf(auditPosted(one))).toEqual([]);

@@ -1,9 +1,10 @@
 /** Which bus a configuration leads to, and which questions leave the node. */
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { OTHERS_UNREACHED } from '../../src/platform/bus/bus.js';
 import { newBusIdentity } from '../../src/platform/bus/bus-identity.js';
 import { LocalBus, type LocalBusOptions } from '../../src/platform/bus/local-bus.js';
 import { type OpenBusDeps, openBus } from '../../src/platform/bus/open-bus.js';
-import { OTHERS_UNREACHED, RedisBus } from '../../src/platform/bus/redis/redis-bus.js';
+import { RedisBus } from '../../src/platform/bus/redis/redis-bus.js';
 import { systemClock } from '../../src/platform/clock/system-clock.js';
 import type { Config } from '../../src/platform/config/config-schema.js';
 import { silentLog } from '../../src/platform/log/log.js';

@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Channels } from '../../src/platform/bus/redis/channels.js';
 import { Envelopes } from '../../src/platform/bus/redis/envelope.js';
@@ -262,6 +263,91 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     await until('it has said good-bye', async () => (await ask()).silent.length === 0);
     await hole.close();
   });
+
+  it('a kick reaches those who were cut off when it was made, as soon as they are back', async () => {
+    const server = await OwnRedis.start();
+    const hole = await BlackHole.open(server.port);
+    const redis = redisConfig({ port: server.port });
+    const kicks: unknown[] = [];
+    const answer = (_question: string, args: unknown) => {
+      kicks.push(args);
+      return { closed: 1 };
+    };
+    const [a, b] = [
+      await joinRedis(redis, { answer: () => ({ closed: 0 }) }),
+      await joinRedis({ ...redis, port: hole.port }, { answer }),
+    ];
+    const kick = (uid: number) => a.bus.ask('kick', { uid, reason: 'r' }, { deadlineMs: 5000 });
+    await until('they know each other', async () => (await kick(1)).answers.length === 2);
+    hole.swallow();
+    await until('it is away', () => a.log.lines.some(({ event }) => event === 'bus.silent'));
+    // Long forgotten among those who are asked.
+    await sleep(6000);
+    const { silent, answers } = await kick(7);
+    expect([answers.length, silent]).toEqual([1, [b.name]]);
+    expect((await a.bus.ask('online', { uid: 7 }, { deadlineMs: 500 })).silent).toContain(b.name);
+    kicks.length = 0;
+    hole.heal();
+    await until('it hears of it', () => kicks.some((args) => (args as { uid: number }).uid === 7));
+    expect(kicks).toContainEqual({ uid: 7, reason: 'r', late: true });
+    await until('it answers again', async () => (await kick(8)).answers.length === 2);
+    expect((await kick(8)).silent).toEqual([]);
+    await hole.close();
+  }, 60_000);
+
+  it('a kick reaches those whose connection broke for a moment, or who come up later than others', async () => {
+    const server = await OwnRedis.start();
+    const redis = redisConfig({ port: server.port });
+    const kicks: unknown[] = [];
+    const answer = (_question: string, args: unknown) => {
+      kicks.push(args);
+      return { closed: 1 };
+    };
+    const a = await joinRedis(redis, { answer: () => ({ closed: 0 }) });
+    const b = await joinRedis(redis, { answer });
+    const kick = (uid: number) => a.bus.ask('kick', { uid, reason: 'r' }, { deadlineMs: 5000 });
+    await until('they know each other', async () => (await kick(1)).answers.length === 2);
+    await server.kill();
+    await until(
+      'both have noticed',
+      () => a.health.at(-1)?.healthy === false && b.health.at(-1)?.healthy === false,
+    );
+    await kick(7);
+    await server.restart();
+    await until('it hears of it', () => kicks.some((args) => (args as { uid: number }).uid === 7));
+    expect(kicks).toContainEqual({ uid: 7, reason: 'r', late: true });
+    // Once for each who was deaf, not again and again.
+    await sleep(3 * HERE_EVERY_MS);
+    expect(kicks.filter((args) => (args as { uid: number }).uid === 7).length).toBeLessThanOrEqual(3);
+  }, 60_000);
+
+  it('a kick whose asker is gone is told by others, and nobody hears a kick twice', async () => {
+    const server = await OwnRedis.start();
+    const hole = await BlackHole.open(server.port);
+    const redis = redisConfig({ port: server.port });
+    const kicks: { uid: number; late?: boolean }[] = [];
+    const answer = (_question: string, args: unknown) => {
+      kicks.push(args as { uid: number });
+      return { closed: 1 };
+    };
+    const a = await joinRedis(redis, { answer: () => ({ closed: 0 }) });
+    // Holds no sockets, as a TaskWorker; it stays when the Workers of its node are replaced.
+    await joinRedis(redis);
+    const b = await joinRedis({ ...redis, port: hole.port }, { answer });
+    const kick = (uid: number) => a.bus.ask('kick', { uid, reason: 'r' }, { deadlineMs: 5000 });
+    await until('they know each other', async () => (await kick(1)).answers.length === 2);
+    await kick(5);
+    hole.swallow();
+    await kick(7);
+    await a.bus.close();
+    await until('it has noticed', () => b.health.at(-1)?.healthy === false);
+    hole.heal();
+    await until('it hears of it', () => kicks.some(({ uid }) => uid === 7));
+    await sleep(2 * HERE_EVERY_MS);
+    expect(kicks.filter(({ uid }) => uid === 7)).toEqual([{ uid: 7, reason: 'r', late: true }]);
+    expect(kicks.filter(({ uid }) => uid === 5)).toEqual([{ uid: 5, reason: 'r' }]);
+    await hole.close();
+  }, 60_000);
 
   it('keeps a nonce on all nodes, and each node keeps it alone while Redis is away', async () => {
     const server = await OwnRedis.start();

@@ -1,5 +1,5 @@
 /** Reload, live configuration and the replacement of processes, with real ones, under a folder of configuration of their own. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -183,4 +183,20 @@ test('a process that is told to end from outside lets its connections go a few a
   expect(new Set(codes)).toEqual(new Set([1012]));
   expect(Math.max(...closedAt) - Math.min(...closedAt)).toBeGreaterThan(50);
   await Promise.all(clients.map((client) => client.close()));
+});
+
+test('without own jobs and tasks nobody needs bootstrap.ts to come back: one that was broken meanwhile is a fault of the next reload', async () => {
+  const file = path.join(root, 'bootstrap.ts');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, 'export const PUSHENV = ;\n');
+  try {
+    for (const group of ['TaskWorker', 'Crontab']) {
+      const { exitCode, stdout, stderr } = await daemon.run('process', 'kill', `--group=${group}`, '-f');
+      expect(exitCode, `${stdout}${stderr}`).toBe(0);
+    }
+    const reload = await daemon.run('server', 'reload');
+    expect([reload.exitCode, reload.stderr]).toEqual([78, expect.stringContaining(file)]);
+  } finally {
+    writeFileSync(file, text);
+  }
 });

@@ -86,8 +86,8 @@ describe('a start', () => {
     put('Temp/websocket.master.json', '');
     const results = await Promise.all([start(), start(), start()]);
     expect(results.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1, 1]);
-    for (const { exitCode, stderr } of results) {
-      if (exitCode !== 0) expect(stderr).toMatch(/is running already as pid \d+/);
+    for (const { exitCode, stdout } of results) {
+      if (exitCode !== 0) expect(stdout).toMatch(/is running already as pid \d+/);
     }
     const winner = results.find(({ exitCode }) => exitCode === 0);
     const { pid } = JSON.parse(winner?.stdout ?? '') as { pid: number };
@@ -184,7 +184,7 @@ test.skipIf(unshare === null || process.getuid?.() !== 0)(
       .toBe(0);
     const second = await start();
     expect(second.exitCode).toBe(1);
-    expect(second.stderr).toMatch(/is running already: a master listens on .*another container/);
+    expect(second.stdout).toMatch(/is running already: a master listens on .*another container/);
     for (const options of [[], ['-force']]) {
       const { exitCode, stderr } = await daemon.run('server', 'stop', ...options);
       expect(exitCode).toBe(1);

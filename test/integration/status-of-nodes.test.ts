@@ -42,6 +42,7 @@ describe.skipIf(program === null || redisProgram() === null)('server status of t
           SPUSH_REDIS_BUS_KEYS: BUS_KEYS,
           SPUSH_GZCP_VERIFY_URL: verifyUrl,
           SPUSH_GZCP_SECRET: 'secret',
+          SPUSH_API_KEYS: JSON.stringify({ main: 'what it signs with' }),
         },
       });
       ends.push(() => daemon.dispose());

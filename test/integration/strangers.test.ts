@@ -22,9 +22,9 @@ const SECONDS = 4;
  */
 const IS_QUIET = process.env['SPUSH_TEST_QUIET'] === '1';
 const WAITS_FACTOR = IS_QUIET ? 5 : 20;
-const WAITS_MS_MIN = IS_QUIET ? 60 : 3000;
-/** The connection that was idle longest makes room; a caller that stood still for longer than all of the stranger's may have it. */
-const RESETS_MAX = IS_QUIET ? 0 : 10;
+const WAITS_MS_MIN = IS_QUIET ? 60 : 1500;
+/** Among connections of one address the one that was idle longest makes room, which may be the caller's. */
+const RESETS_MAX = OUTSIDE ? 0 : 10;
 const GROWTH_MIB_MAX = 40;
 
 let daemon: Daemon;
@@ -33,6 +33,12 @@ beforeAll(async () => {
   daemon = await Daemon.start({ env: { SPUSH_WORKER_NUM: '1', SPUSH_STOP_SECONDS: '20' } });
 });
 afterAll(() => daemon?.dispose());
+
+async function cpuOfTwoSeconds(): Promise<number> {
+  const before = cpuSeconds(daemon);
+  await sleep(2000);
+  return cpuSeconds(daemon) - before;
+}
 
 const stranger = (kind: string, seconds: number) => runStranger(kind, daemon.port, seconds, OUTSIDE);
 
@@ -61,10 +67,8 @@ test.each(['pipelined', 'idle', 'kept', 'trickling'])('%s', async (kind) => {
   );
   expect((memory[2] ?? 0) - (memory[0] ?? 0)).toBeLessThan(GROWTH_MIB_MAX);
   expect(daemon.tree().sort()).toEqual(pids);
-  // All that is left of it is gone.
-  const before = cpuSeconds(daemon);
-  await sleep(2000);
-  expect(cpuSeconds(daemon) - before).toBeLessThan(0.4);
+  // What was accepted of it is worked off, and nothing is left.
+  await expect.poll(cpuOfTwoSeconds, { timeout: 15_000 }).toBeLessThan(0.4);
   const reader = await WsClient.connect(daemon.wsUrl);
   await reader.close();
 }, 120_000);

@@ -44,6 +44,15 @@ describe.skipIf(python === null || systemdNotify === null)('a service of systemd
     expect(said.filter((line) => line !== 'WATCHDOG=1')).toEqual(['RELOADING=1', 'READY=1']);
   });
 
+  test('is not restarted past systemd', async () => {
+    const { exitCode, stderr } = await daemon.run('server', 'restart', '-d');
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(
+      /^the running server, pid \d+, was started by systemd: systemctl restart \S+ keeps it so\./,
+    );
+    expect((await daemon.run('server', 'status')).exitCode).toBe(0);
+  });
+
   test('says that it stops', async () => {
     expect((await daemon.run('server', 'stop')).exitCode).toBe(0);
     expect(await socket.until('STOPPING=1')).toBe('STOPPING=1\nSTATUS=stopping');

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { connect } from 'node:tls';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Daemon } from '../support/daemon.js';
 import { WsClient } from '../support/ws-client.js';
@@ -72,3 +73,43 @@ test('calls that offer an upgrade are calls over TLS too, one behind the other',
   await expect.poll(() => text.split('HTTP/1.1 200 OK').length - 1, { timeout: 10_000 }).toBe(3);
   socket.destroy();
 });
+
+/** A client that has written this, and reads only when it is told to. */
+function tlsClient(text: string): Promise<{ socket: TLSSocket; read: () => Promise<string> }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: daemon.port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+      socket.write(text);
+      const read = (): Promise<string> =>
+        new Promise((done, fail) => {
+          let all = '';
+          socket.on('data', (chunk: Buffer) => {
+            all += chunk.toString();
+          });
+          socket.on('error', fail);
+          socket.on('close', () => done(all));
+        });
+      resolve({ socket, read });
+    });
+    socket.once('error', reject);
+    socket.pause();
+  });
+}
+
+test('what a client does not take holds up a stop for a few seconds, and who trickles is told so inside TLS', async () => {
+  const call = 'GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const stuck = await tlsClient('');
+  for (let n = 0; n < 40; n += 1) {
+    stuck.socket.write(call.repeat(8));
+    await sleep(50);
+  }
+  const trickling = await tlsClient(
+    'POST /api/comment/message HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+  );
+  trickling.socket.resume();
+  const told = trickling.read();
+  const begun = performance.now();
+  expect(await daemon.stop()).toBe(0);
+  expect((performance.now() - begun) / 1000).toBeLessThan(10);
+  expect(await told).toMatch(/^HTTP\/1\.1 408 /);
+  stuck.socket.destroy();
+}, 60_000);

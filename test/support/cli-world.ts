@@ -11,11 +11,14 @@ export interface CliWorldOptions {
   readonly files?: Readonly<Record<string, string>>;
   readonly runMaster?: CliContext['runMaster'];
   readonly mainFile?: string;
+  readonly launchPath?: string;
   readonly patience?: Partial<CliContext['patience']>;
   /** What the person answers, one for each question; without it nobody is there to be asked. */
   readonly answers?: readonly string[];
   /** Waits after which Ctrl-C is pressed. */
   readonly waits?: number;
+  /** Where the commands are typed, by default in the folder of the instance; null: it has been removed. */
+  readonly cwd?: string | null;
   /** Columns of the terminal; without it the output is no terminal. */
   readonly columns?: number;
 }
@@ -53,7 +56,7 @@ export function cliWorld(options: CliWorldOptions = {}): CliWorld {
         },
       });
       const exitCode = await runCli(argv, {
-        cwd: root,
+        cwd: options.cwd === undefined ? root : options.cwd,
         env,
         terminal: new Terminal({ stdout: stream('stdout'), stderr: stream('stderr'), env }),
         person: fakePerson(options, (text) => {
@@ -61,6 +64,7 @@ export function cliWorld(options: CliWorldOptions = {}): CliWorld {
         }),
         version: '1.2.3',
         mainFile: options.mainFile ?? '/no/such/main.js',
+        launchPath: options.launchPath ?? '/no/such/bin/spush.js',
         patience: { ...PATIENCE, ...options.patience },
         runMaster: options.runMaster ?? (() => Promise.reject(new Error('no master was expected'))),
       });

@@ -7,9 +7,10 @@ Every key of spush. This page is made from the declarations in \`src/platform/co
 them, and \`SPUSH_TEST_UPDATE=1 npx vitest run --config test/vitest.config.ts --root . test/unit/docs/config-doc.test.ts\`
 writes it anew.
 
-- \`spush config show\` prints every key with the value that counts and where it came from; secrets are masked.
-- \`spush config check\` says whether a start or a reload would accept the files: all faults at once, with file and key,
-  exit code 78.
+- \`spush config show\` prints every key with the value that a start from this shell would have and where it came from, and
+  where the running server differs and why; with a KEY that key, or those that begin so. Secrets are masked.
+- \`spush config check\` says whether a start from this shell would accept the files: all faults at once, with file and key,
+  exit code 78; and whether the running server would accept a reload.
 - \`spush config set KEY VALUE\` changes a live key of the running server, on the whole node, until the next reload.
 
 ## Where a value comes from
@@ -32,6 +33,7 @@ key takes it. A variable whose name is almost that of a key is refused, so that 
 | \`PUSHENV\` | in \`bootstrap.ts\` or the environment, which wins: 0 local (nothing to install), 1 Test, 2 Online. Restart. |
 | \`SPUSH_ROOT\` | the folder with \`bootstrap.ts\` and \`conf/\`. Without it: the nearest folder upward from the present one that has a \`bootstrap.ts\`, else the package's own |
 | \`SPUSH_HOME\` | the folder for \`Temp/\`, \`Log/\` and \`Data/\`. Without it: SPUSH_ROOT |
+| \`SPUSH_LOG\` | the folder for the logs, in place of \`Log/\` in SPUSH_HOME: \`/var/log/spush\`, for example |
 | \`-mode=NAME\` | on the command line: the name of the instance, \`websocket\` without it. Pid file, control socket, log and store carry it |
 | \`NO_COLOR\` | if set, nothing is printed in colour |
 | \`NOTIFY_SOCKET\`, \`WATCHDOG_USEC\`, \`WATCHDOG_PID\` | set by systemd, see [OPERATIONS.md](OPERATIONS.md#systemd) |

@@ -24,7 +24,7 @@ const TABLE_HEAD =
 
 function row(key: ConfigKey): string {
   const { meta } = key;
-  const environment = key.kinds.has('function') ? '–' : `\`${key.envName}\``;
+  const environment = key.kinds().has('function') ? '–' : `\`${key.envName}\``;
   const doc = meta.secret ? `${meta.doc} **Secret.**` : meta.doc;
   const takes = meta.unit === undefined ? key.expected() : `${key.expected()} (${meta.unit})`;
   const cells = [`\`${key.path}\``, takes, defaultOf(key), meta.apply, environment, doc];

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { type ApiKey, isSigned, signCall } from '../../src/platform/auth/signature.js';
 import { freePort } from './free-port.js';
 import { noteNoSecondTry } from './no-second-try.js';
+import { outputOf } from './output-of.js';
 import { SITE_KEY } from './own-site.js';
 import { envOfHome, runSite } from './run-site.js';
 
@@ -21,6 +22,8 @@ export interface DaemonOptions {
   /** A folder to keep its data in, or a fresh one that is removed at the end. */
   readonly home?: string;
   readonly port?: number;
+  /** The folder in which it is started; by default the project's. */
+  readonly cwd?: string;
   /** Files that each of its processes may have open, as `ulimit -n`. */
   readonly openFiles?: number;
   /** The user it runs as, and its commands; this one by default. */
@@ -41,6 +44,7 @@ export class Daemon {
   readonly #env: NodeJS.ProcessEnv;
   readonly #ownsHome: boolean;
   readonly #openFiles: number | null;
+  readonly #cwd: string;
   readonly #key: ApiKey | null;
   readonly #as: { readonly uid?: number; readonly gid?: number };
   #process: ChildProcess | null = null;
@@ -52,6 +56,7 @@ export class Daemon {
     this.port = port;
     this.#ownsHome = given === undefined;
     this.#openFiles = openFiles ?? null;
+    this.#cwd = options.cwd ?? ROOT;
     this.#key = key ?? null;
     this.#as = user === undefined ? {} : { uid: user, gid: user };
     if (user !== undefined) chownSync(home, user, user);
@@ -111,7 +116,7 @@ export class Daemon {
     const limited = ['-c', 'ulimit -n "$0"; exec "$@"', String(this.#openFiles), ...command];
     const [program = '', ...words] = this.#openFiles === null ? command : ['/bin/sh', ...limited];
     const child = spawn(program, words, {
-      cwd: ROOT,
+      cwd: this.#cwd,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
       ...this.#as,
@@ -125,7 +130,7 @@ export class Daemon {
       );
       const onData = (data: Buffer): void => {
         this.#output += data.toString();
-        if (/log dir/.test(this.#output)) {
+        if (/server start as pid/.test(this.#output)) {
           clearTimeout(timer);
           resolve();
         }
@@ -224,16 +229,9 @@ export class Daemon {
         env: this.#env,
         ...this.#as,
       });
-      let stdout = '';
-      let stderr = '';
-      child.stdout.on('data', (data: Buffer) => {
-        stdout += data.toString();
-      });
-      child.stderr.on('data', (data: Buffer) => {
-        stderr += data.toString();
-      });
+      const output = outputOf(child);
       child.once('error', reject);
-      child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+      child.once('close', (exitCode) => resolve({ exitCode, ...output }));
     });
   }
 

@@ -28,7 +28,7 @@ process.on('message', (message) => {
       );
       return;
     }
-    note('ready', {});
+    note('ready', { version: '1.2.3' });
   }
   if (message.k !== 'call') return;
   if (message.n === 'stop') {

@@ -50,6 +50,8 @@ export class FakeConnection implements Connection {
     });
   }
 
+  unsentBytes = 0;
+
   get flowing(): boolean {
     return !this.slow;
   }

@@ -5,6 +5,7 @@
 
 import { writeInstance } from '../../src/platform/instance/instance-file.js';
 import { identityOf } from '../../src/platform/instance/process-identity.js';
+import type { ControlData } from '../../src/shared/protocol/control-commands.js';
 import { type RunningProgram, runProgram } from './programs.js';
 
 /** obedient: stops when asked; mute: answers nothing, ends on SIGTERM; stubborn: does neither; slow: is at it for ever. */
@@ -16,7 +17,7 @@ export interface FakeMaster extends RunningProgram {
 }
 
 const PROGRAM = `
-  const [socket, manner] = process.argv.slice(1);
+  const [socket, manner, told] = process.argv.slice(1);
   const { createServer } = require('node:net');
   process.title = 'spush.websocket.Master';
   if (manner === 'stubborn') process.on('SIGTERM', () => {});
@@ -31,7 +32,7 @@ const PROGRAM = `
     connection.on('data', (data) => {
       if (manner === 'mute' || manner === 'stubborn') return;
       const { cmd } = JSON.parse(data);
-      if (cmd === 'ping') say(connection, { ok: true, data: { pid: process.pid, mode: 'websocket' } });
+      if (cmd === 'ping') say(connection, { ok: true, data: { pid: process.pid, mode: 'websocket', ...JSON.parse(told) } });
       if (cmd !== 'server.stop') return;
       say(connection, { event: { text: 'waiting for 3 tasks' } });
       if (manner === 'slow') return;
@@ -51,11 +52,13 @@ const PROGRAM = `
   });
 `;
 
+/** @param told beside pid and mode, in the answer to `ping`. */
 export async function startFakeMaster(
   paths: { readonly pidFile: string; readonly socket: string; readonly home: string },
   manner: Manner,
+  told: Partial<ControlData<'ping'>> = {},
 ): Promise<FakeMaster> {
-  const program = await runProgram(PROGRAM, { args: [paths.socket, manner] });
+  const program = await runProgram(PROGRAM, { args: [paths.socket, manner, JSON.stringify(told)] });
   const [port, worker] = (await program.line()).split(' ').map(Number);
   const owner = await identityOf(program.pid);
   if (owner === null || port === undefined || worker === undefined) throw new Error('the fake master ended');

@@ -39,6 +39,8 @@ export const NO_RELAYS: RelayHandlers = {
     'handoff.cancel'() {},
     'conn.taken'() {},
     'conn.holds'() {},
+    leaving() {},
+    staying() {},
     'memory.above'() {},
   },
   hands: {
@@ -76,6 +78,7 @@ export class FakeNode {
       clock: this.clock,
       log: this.log,
       initConfig: () => this.config,
+      hasHooks: () => false,
       handlersOf: (child) => ({
         ...NO_RELAYS,
         calls: { ...NO_RELAYS.calls, 'handoff.expect': (args) => this.mover.expect(child, args) },

@@ -61,6 +61,8 @@ export class FakeChild {
           'crontab.show': (args) => call('crontab.show', args),
           'crontab.change': (args) => call('crontab.change', args),
           'nodes.figures': (args) => call('nodes.figures', args),
+          'user.show': (args) => call('user.show', args),
+          'message.show': (args) => call('message.show', args),
           pendingCount: (args) => call('pendingCount', args),
           'handoff.leave': (args) => call('handoff.leave', args),
           'handoff.stay': (args) => call('handoff.stay', args),

@@ -19,6 +19,8 @@ export class HttpSite {
   /** What the calls asked for. */
   readonly requests: { method: string; url: string; host: string | undefined; body: string }[] = [];
   readonly upgraded: Duplex[] = [];
+  /** False: handshakes are refused, with an answer that the test writes. */
+  opens = true;
   /** What came behind each handshake, before its answer. */
   readonly heads: string[] = [];
   readonly givenBack: Socket[] = [];
@@ -61,6 +63,7 @@ export class HttpSite {
       onUpgrade: async (_req, socket, head) => {
         this.upgraded.push(socket);
         this.heads.push(head.toString());
+        return this.opens;
       },
     });
   }
@@ -78,8 +81,9 @@ export class HttpSite {
     return site;
   }
 
-  async client(): Promise<Client> {
-    const client = new Client(this.port);
+  /** @param stays it does not close its side when the server has closed the other. */
+  async client({ stays = false } = {}): Promise<Client> {
+    const client = new Client(this.port, stays);
     this.#clients.push(client);
     await client.connected;
     return client;
@@ -116,8 +120,8 @@ export class Client {
   ended = false;
   fault: string | null = null;
 
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
+  constructor(port: number, allowHalfOpen = false) {
+    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen });
     this.connected = new Promise((resolve) => this.socket.once('connect', resolve));
     this.socket.on('data', (chunk) => {
       this.text += chunk.toString();

@@ -24,6 +24,7 @@ export function travelling(id: string, more: Partial<TravellingSession> = {}): T
     connectedAt: 0,
     login: null,
     lastTrafficAt: 0,
+    lastHeardAt: 0,
     unreadable: 0,
     seen: [],
     life: { silentSince: null, probedAt: null, asked: 0, answered: 0, unconfirmed: [] },
@@ -144,6 +145,8 @@ function relaysTo(mover: Mover, permits: PermitDesk, child: Child): RelayHandler
       'handoff.cancel': (args) => mover.cancel(child, args),
       'conn.taken'() {},
       'conn.holds'() {},
+      leaving() {},
+      staying() {},
       'memory.above'() {},
     },
     hands: {

@@ -5,10 +5,10 @@
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemClock } from '../../dist/platform/clock/system-clock.js';
-import { silentLog } from '../../dist/platform/log/log.js';
-import { openMysqlStore } from '../../dist/platform/store/mysql/mysql-store.js';
-import { createMessageIdSource } from '../../dist/shared/domain/message-id.js';
+import { systemClock } from '../../src/platform/clock/system-clock.ts';
+import { silentLog } from '../../src/platform/log/log.ts';
+import { openMysqlStore } from '../../src/platform/store/mysql/mysql-store.ts';
+import { createMessageIdSource } from '../../src/shared/domain/message-id.ts';
 
 const [access, name, generator] = process.argv.slice(2);
 const store = await openMysqlStore({

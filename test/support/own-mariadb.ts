@@ -8,6 +8,7 @@ import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, createConnection } from 'mysql2/promise';
+import { DATABASE_RIGHTS } from '../../src/platform/store/mysql/mysql-faults.js';
 import { freePort } from './free-port.js';
 import { outsideProgram } from './outside-program.js';
 
@@ -168,9 +169,7 @@ export async function makeDatabaseAt(place: MariadbPlace, database: string): Pro
   await asRootAt(place, async (root) => {
     await root.query(`CREATE DATABASE IF NOT EXISTS ${database} CHARACTER SET utf8mb4`);
     await root.query(`CREATE USER IF NOT EXISTS 'spush'@'%' IDENTIFIED BY 'right'`);
-    await root.query(
-      `GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON ${database}.* TO 'spush'@'%'`,
-    );
+    await root.query(`GRANT ${DATABASE_RIGHTS} ON ${database}.* TO 'spush'@'%'`);
   });
   return { host: '127.0.0.1', port: place.port, user: 'spush', password: 'right', database };
 }

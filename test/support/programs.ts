@@ -12,12 +12,19 @@ export interface RunningProgram {
   ended(): Promise<void>;
 }
 
+export interface ProgramOptions {
+  readonly args?: readonly string[];
+  readonly detached?: boolean;
+  /** Of Node. */
+  readonly flags?: readonly string[];
+}
+
 /** Runs JavaScript in a process of its own, which is killed at the end of the test. */
 export async function runProgram(
   code: string,
-  { args = [], detached = false }: { args?: readonly string[]; detached?: boolean } = {},
+  { args = [], detached = false, flags = [] }: ProgramOptions = {},
 ): Promise<RunningProgram> {
-  const child = spawn(process.execPath, ['-e', code, ...args], {
+  const child = spawn(process.execPath, [...flags, '-e', code, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached,
   });

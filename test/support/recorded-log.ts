@@ -7,12 +7,12 @@ export interface LoggedLine {
 }
 
 /** A log that keeps what it was told. */
-export function recordedLog(): Log & { readonly lines: LoggedLine[] } {
+export function recordedLog({ debugging = false } = {}): Log & { readonly lines: LoggedLine[] } {
   const lines: LoggedLine[] = [];
   const at =
     (level: LogLevel) =>
     (event: string, fields: LogFields = {}): void => {
       lines.push({ level, event, fields });
     };
-  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  return { lines, debugging, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

@@ -5,6 +5,8 @@ import { rssBytes } from './tcp-table.js';
 export interface ReloadRun extends CommandResult {
   /** Its last line, when it succeeded. */
   readonly result: ReloadData | null;
+  /** What it said of its failure; empty when it succeeded. */
+  readonly failure: string;
   /** Texts of the steps that were reported. */
   readonly events: readonly string[];
   readonly seconds: number;
@@ -19,6 +21,11 @@ export interface ReloadData {
   readonly longestPauseMs: number;
 }
 
+type ReloadLine = ReloadData & {
+  readonly event?: { readonly text: string };
+  readonly error?: { readonly message: string };
+};
+
 export async function reload(daemon: Daemon): Promise<ReloadRun> {
   const begunAt = performance.now();
   const run = await daemon.run('server', 'reload', '--json');
@@ -26,11 +33,12 @@ export async function reload(daemon: Daemon): Promise<ReloadRun> {
   const lines = run.stdout
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as { event?: { text: string } } & ReloadData);
+    .map((line) => JSON.parse(line) as ReloadLine);
   const last = lines.at(-1);
   return {
     ...run,
     result: run.exitCode === 0 && last && !last.event ? last : null,
+    failure: last?.error?.message ?? run.stderr,
     events: lines.flatMap(({ event }) => (event ? [event.text] : [])),
     seconds,
   };

@@ -4,10 +4,10 @@
  * With LINES it ends itself after so many, in the middle of its work, with exit code 3.
  */
 import { writeSync } from 'node:fs';
-import { systemClock } from '../../dist/platform/clock/system-clock.js';
-import { silentLog } from '../../dist/platform/log/log.js';
-import { openLibsqlStore } from '../../dist/platform/store/libsql/libsql-store.js';
-import { createMessageIdSource } from '../../dist/shared/domain/message-id.js';
+import { systemClock } from '../../src/platform/clock/system-clock.ts';
+import { silentLog } from '../../src/platform/log/log.ts';
+import { openLibsqlStore } from '../../src/platform/store/libsql/libsql-store.ts';
+import { createMessageIdSource } from '../../src/shared/domain/message-id.ts';
 
 const [file, generator, linesMax = Number.POSITIVE_INFINITY] = process.argv.slice(2);
 let lines = 0;

@@ -1,24 +1,40 @@
-/** `spush config check`: whether a start or reload would accept the configuration; all faults at once, exit 78. */
+/**
+ * `spush config check`: whether a start from this shell would accept the configuration, all faults at once, exit 78; and
+ * where a server runs, whether it would accept a reload, and in which keys it differs.
+ */
 import { ENV_NAMES } from '../../platform/config/config-schema.js';
+import { describeConfig } from '../../platform/config/describe-config.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { descriptorLimit, descriptorShortage } from '../../platform/limits/descriptors.js';
 import { EXIT, isSpushError } from '../../shared/base/errors.js';
 import { type CliAction, JSON_OPTION } from '../action.js';
-import { loadOptionsOf, START_OPTIONS } from '../start-options.js';
+import { environmentWarning } from '../agree-to-environment.js';
+import { askRunningConfig } from '../running-config.js';
+import { printRunning, runningFacts } from '../running-report.js';
+import { loadOptionsOf, modeOf, START_OPTIONS } from '../start-options.js';
+import type { Paint } from '../terminal.js';
 
 export const configCheck: CliAction = {
   name: 'check',
-  doc: 'check the configuration without starting anything',
+  doc: 'check the configuration without starting anything; say where the running server differs from it',
+  saidAs: ['test', 'validate', 'verify'],
   options: [...START_OPTIONS, JSON_OPTION],
   run: async (context, options) => {
     const { terminal } = context;
     const json = options.flag('json') === true;
+    const mode = modeOf(options);
     try {
-      const { config, filesRead } = await loadConfig(loadOptionsOf(context, options));
+      const loaded = await loadConfig(loadOptionsOf(context, options));
+      const { config, filesRead } = loaded;
+      const running = runningFacts(await askRunningConfig(context, options, loaded), describeConfig(loaded));
       const shortage = descriptorShortage(config, descriptorLimit());
-      const warnings = shortage === null ? [] : [`started from this shell, ${shortage}`];
+      const environment = await environmentWarning(context, loaded);
+      const warnings = [
+        ...(shortage === null ? [] : [`started from this shell, ${shortage}`]),
+        ...(environment === null ? [] : [environment]),
+      ];
       if (json) {
-        terminal.printJson({ ok: true, env: config.env, filesRead, warnings });
+        terminal.printJson({ ok: true, env: config.env, filesRead, warnings, running });
         return EXIT.done;
       }
       const files = filesRead.length === 0 ? ['no file was found: all defaults'] : filesRead;
@@ -26,12 +42,26 @@ export const configCheck: CliAction = {
       terminal.print(terminal.paint('green', head));
       for (const file of files) terminal.print(`  ${file}`);
       for (const warning of warnings) terminal.print(terminal.paint('red', `warning: ${warning}`));
+      printRunning(context, running, { mode, root: config.paths.root });
       return EXIT.done;
     } catch (error) {
+      if (!isSpushError(error, 'CONFIG_INVALID')) throw error;
+      const running = runningFacts(await askRunningConfig(context, options, null), []);
       // For a script the faults are the result.
-      if (!json || !isSpushError(error, 'CONFIG_INVALID')) throw error;
-      terminal.printJson({ ok: false, ...error.detail });
-      return error.exitCode;
+      const { code, message, exitCode } = error;
+      if (json)
+        terminal.printJson({ ok: false, ...error.detail, error: { code, message, exitCode }, running });
+      else {
+        terminal.printError(message);
+        // Faults are no result: all that is said beside them goes where they go.
+        const print = (text: string): void => terminal.printError(text);
+        const paint: Paint = (_colour, text) => text;
+        printRunning({ terminal: { print, paint } }, running, { mode, root: null });
+        if (running.state === 'answered' && running.fault === null) {
+          print('with the environment of its start the same files are right: it would accept a reload');
+        }
+      }
+      return exitCode;
     }
   },
 };

@@ -25,6 +25,7 @@ export const configSet: CliAction = {
     }
     const { key, before, after, warning } = change;
     terminal.print(terminal.paint('green', `${key}: ${shown(before)} → ${shown(after)}`));
+    terminal.print('until the next reload or restart; to keep it, set it in its file as well');
     if (warning !== null) terminal.print(terminal.paint('red', `warning: ${warning}`));
     return EXIT.done;
   },

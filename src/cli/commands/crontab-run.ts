@@ -1,11 +1,11 @@
 /** `spush crontab run`: fires a job now, whatever its rule says and even when it is stopped. */
 import { EXIT } from '../../shared/base/errors.js';
 import { type CliAction, JSON_OPTION, MODE_OPTION } from '../action.js';
-import { configuredSeconds } from '../configured-seconds.js';
 import { printJobs } from '../crontab-table.js';
-import { jobNameOf, NAME_OPTION } from '../job-options.js';
+import { explainJobWords, jobNameOf, NAME_OPTION } from '../job-options.js';
 import { askMaster, callMaster, targetOf } from '../master-call.js';
 import { progressOf } from '../progress.js';
+import { runningMs } from '../running-seconds.js';
 
 export const crontabRun: CliAction = {
   name: 'run',
@@ -16,16 +16,17 @@ export const crontabRun: CliAction = {
     MODE_OPTION,
     JSON_OPTION,
   ],
+  explainWords: explainJobWords('run'),
   run: async (context, options) => {
     const { terminal, patience } = context;
     const name = jobNameOf(options, 'run');
     const target = targetOf(context, options);
     const wait = options.flag('wait') === true;
-    const deadlineMs = wait
-      ? (await configuredSeconds(context, target.mode, 'TaskSeconds')) * 1000 + patience.spareMs
-      : patience.answerMs;
     const tell = progressOf(context, options);
-    await askMaster(context, options, 'ping', {});
+    const pong = await askMaster(context, options, 'ping', {});
+    const deadlineMs = wait
+      ? (await runningMs(context, target.mode, pong, 'TaskSeconds')) + patience.spareMs
+      : patience.answerMs;
     const data = await callMaster(
       target,
       'crontab.run',

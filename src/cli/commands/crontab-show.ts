@@ -7,6 +7,7 @@ import { askMaster } from '../master-call.js';
 export const crontabShow: CliAction = {
   name: 'show',
   doc: 'show all jobs',
+  saidAs: ['list', 'ls', 'status'],
   options: [MODE_OPTION, JSON_OPTION],
   run: async (context, options) => {
     printJobs(context, options, await askMaster(context, options, 'crontab.show', {}));

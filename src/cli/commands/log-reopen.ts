@@ -6,6 +6,7 @@ import { askMaster } from '../master-call.js';
 export const logReopen: CliAction = {
   name: 'reopen',
   doc: 'open the log file anew in every process, after it was moved away',
+  saidAs: ['rotate', 'reload'],
   options: [MODE_OPTION, JSON_OPTION],
   run: async (context, options) => {
     const { terminal } = context;

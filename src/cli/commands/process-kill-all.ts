@@ -1,5 +1,5 @@
 /** `spush process killAll`: ends all processes but the master. A person is asked first; a script is not. */
-import { EXIT } from '../../shared/base/errors.js';
+import { SpushError } from '../../shared/base/errors.js';
 import { type CliAction, FORCE_OPTION, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { killProcesses } from '../killed-processes.js';
 import { askMaster } from '../master-call.js';
@@ -15,7 +15,7 @@ export const processKillAll: CliAction = {
     JSON_OPTION,
   ],
   run: async (context, options) => {
-    const { person, terminal } = context;
+    const { person } = context;
     const force = options.flag('f') === true;
     if (person.present && !options.flag('yes')) {
       // Nobody should have to answer a question about what does not run.
@@ -23,8 +23,7 @@ export const processKillAll: CliAction = {
       const what = force ? 'Kill' : 'Replace';
       const answer = await person.ask(`${what} all processes of mode ${modeOf(options)}? (y/N) `);
       if (!/^y(es)?$/i.test(answer.trim())) {
-        terminal.printError('nothing was killed');
-        return EXIT.failed;
+        throw new SpushError('CANCELLED', 'nothing was killed');
       }
     }
     return killProcesses(context, options, { args: { all: true, force }, which: 'only the master runs' });

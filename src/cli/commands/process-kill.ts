@@ -18,6 +18,12 @@ export const processKill: CliAction = {
     MODE_OPTION,
     JSON_OPTION,
   ],
+  explainWords: ([word = '', ...others], given) => {
+    if (others.length > 0 || given.some(({ name }) => name === 'pid' || name === 'group')) return null;
+    if (/^-\d/.test(word)) return 'a signal has no number here: -f kills at once';
+    const isPid = /^\d+$/.test(word);
+    return `a ${isPid ? 'process' : 'group'} is named by spush process kill --${isPid ? 'pid' : 'group'}=${word}`;
+  },
   run: async (context, options) => {
     const { args, named } = targetOf(options);
     const force = options.flag('f') === true;

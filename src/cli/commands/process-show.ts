@@ -14,6 +14,7 @@ const WATCH_SECONDS_MAX = 3600;
 export const processShow: CliAction = {
   name: 'show',
   doc: 'show all processes, the master included',
+  saidAs: ['list', 'ls', 'ps', 'status'],
   options: [
     { name: 'd', kind: 'flag', label: '-d', doc: 'accepted as before; figures always have their units' },
     {

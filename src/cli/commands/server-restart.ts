@@ -1,20 +1,27 @@
 /**
  * `spush server restart`: stop, then start. Not started when the stop failed; started with a note when nothing ran. A
  * server that ran in the background starts there again, unless -d or -d=false says otherwise; what it was given with
- * --port, --host and --set is kept, unless it is given anew.
+ * --port, --host and --set is kept, unless it is given anew. The environment stays what it was, unless --yes says otherwise.
  */
 import { readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { locatePaths } from '../../platform/config/config-paths.js';
-import type { Paths } from '../../platform/config/config-schema.js';
-import { loadConfig } from '../../platform/config/load-config.js';
+import { ENV_NAMES, type Paths } from '../../platform/config/config-schema.js';
+import { environmentRecordFile, readEnvironmentRecord } from '../../platform/instance/environment-record.js';
 import { readInstance } from '../../platform/instance/instance-file.js';
-import { isSpushError } from '../../shared/base/errors.js';
+import { assertEnoughDescriptors, descriptorLimit } from '../../platform/limits/descriptors.js';
+import { isSpushError, SpushError } from '../../shared/base/errors.js';
+import { shellWord } from '../../shared/base/shell-word.js';
 import type { ControlData } from '../../shared/protocol/control-commands.js';
 import type { CliAction, CliContext, GivenOptions } from '../action.js';
-import { askMaster } from '../master-call.js';
+import { loadInSameEnvironment } from '../agree-to-environment.js';
+import { refuseInForeignCluster } from '../foreign-cluster.js';
+import { askMaster, type MasterTarget, targetOf } from '../master-call.js';
+import { mastersElsewhere } from '../masters-elsewhere.js';
+import { refuseImpossibleListening, refuseTakenPort } from '../port-check.js';
 import { progressOf } from '../progress.js';
-import { loadOptionsOf, modeOf } from '../start-options.js';
+import { restartChanges } from '../restart-changes.js';
+import { refuseServiceMaster } from '../service-master.js';
+import { modeOf } from '../start-options.js';
 import { serverStart, startServer } from './server-start.js';
 import { stoppedText, stopServer } from './server-stop.js';
 
@@ -28,13 +35,25 @@ export const serverRestart: CliAction = {
   run: async (context, given) => {
     const started = await askHowStarted(context, given);
     const options = withSettings(given, started.settings ?? {});
+    const { paths, program } = targetOf(context, options);
+    if (started.pid !== undefined) await refuseServiceMaster(started.pid);
+    else if (!options.flag('yes')) await refuseAnother(context, options, { paths, program });
+    const running = started.environment ?? null;
     // A fault found after the stop would leave nothing running.
-    await loadConfig(loadOptionsOf(context, options));
-    const mode = modeOf(options);
-    const paths = locatePaths({ cwd: context.cwd, env: context.env, mode });
+    const loaded = await loadInSameEnvironment(context, options, { action: 'restart', running });
     const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths));
+    // What keeps it from starting is said while it still runs.
+    if (!detached) refuseInForeignCluster();
+    const instance = await readInstance(paths);
+    if (instance.state === 'running') {
+      assertEnoughDescriptors(loaded.config, descriptorLimit());
+      await refuseImpossibleListening(loaded.config, instance.pid);
+    } else await refuseTakenPort(loaded.config);
+    if (started.pid !== undefined) {
+      for (const line of await restartChanges(context, options, loaded)) context.terminal.printError(line);
+    }
     await stopFirst(context, options);
-    return startServer(context, options, { detached });
+    return startServer(context, options, { loaded, detached });
   },
 };
 
@@ -42,7 +61,7 @@ export const serverRestart: CliAction = {
 async function askHowStarted(
   context: CliContext,
   options: GivenOptions,
-): Promise<Pick<ControlData<'ping'>, 'settings' | 'background'>> {
+): Promise<Partial<ControlData<'ping'>>> {
   try {
     return await askMaster(context, options, 'ping', {});
   } catch (error) {
@@ -50,6 +69,46 @@ async function askHowStarted(
     if (isSpushError(error)) return {};
     throw error;
   }
+}
+
+/** A server that runs in another home is not restarted by starting a second one beside it. */
+async function refuseAnother(
+  { cwd, env, patience }: CliContext,
+  options: GivenOptions,
+  { paths, program }: Omit<MasterTarget, 'mode'>,
+): Promise<void> {
+  const mode = modeOf(options);
+  // One that does not answer is here all the same.
+  if ((await readInstance(paths)).state === 'running') return;
+  const record = await readEnvironmentRecord(environmentRecordFile(paths, mode));
+  // A home that was named, and in which this mode has run, is the one that is meant.
+  if (env['SPUSH_HOME'] && record.state !== 'none') return;
+  const { root, home } = paths;
+  const others = await mastersElsewhere({ mode, root, home, program, answerMs: patience.answerMs });
+  const [first] = others;
+  if (first === undefined) return;
+  const lines = others.map(
+    ({ pid, environment: { env: pushEnv, root, home } }) =>
+      `  pid ${pid}: PUSHENV ${pushEnv} (${ENV_NAMES[pushEnv]}), SPUSH_HOME ${home}, SPUSH_ROOT ${root}`,
+  );
+  const why = env['SPUSH_HOME'] ? 'the variable SPUSH_HOME says so' : `SPUSH_HOME is not set; in ${cwd}`;
+  const { environment } = first;
+  const variables = [
+    ...(environment.envSource === 'PUSHENV' ? [`PUSHENV=${environment.env}`] : []),
+    `SPUSH_ROOT=${shellWord(environment.root)}`,
+    `SPUSH_HOME=${shellWord(environment.home)}`,
+  ];
+  throw new SpushError(
+    'ENVIRONMENT_CHANGED',
+    [
+      `no server of mode ${mode} runs in ${home} (${why}), but elsewhere:`,
+      ...lines,
+      'nothing was stopped or started',
+      `  to restart that one: ${variables.join(' ')} spush server restart -mode=${mode}`,
+      `  to start another one here: spush server start -mode=${mode}`,
+    ].join('\n'),
+    { detail: { others } },
+  );
 }
 
 /** The options as given, over those of the running server. */

@@ -11,6 +11,7 @@ import { renderTable } from '../table.js';
 export const serverStatus: CliAction = {
   name: 'status',
   doc: 'show the numbers of the running server',
+  saidAs: ['show', 'info'],
   options: [MODE_OPTION, JSON_OPTION],
   run: async (context, options) => {
     const { terminal } = context;
@@ -34,13 +35,19 @@ export const serverStatus: CliAction = {
 };
 
 function statusTable(status: ServerStatus, width: number): string {
-  const { crashLoops, warnings, nodes, total, silentNodes, ...numbers } = status;
-  const items = { ...numbers, startTime: dateTime(new Date(status.startTime)) };
+  const { crashLoops, warnings, nodes, total, silentNodes, versions, ...numbers } = status;
+  const items = { ...numbers, version: versionText(status), startTime: dateTime(new Date(status.startTime)) };
   const rows = Object.entries(items).map(([item, value]) => ({
     item,
     value: value === null ? '-' : String(value),
   }));
   return renderTable([{ key: 'item' }, { key: 'value' }], rows, { width });
+}
+
+/** One line for each version with its processes, when they differ. */
+function versionText({ version, versions }: ServerStatus): string {
+  if (versions.length <= 1) return version;
+  return versions.map((each) => `${each.version ?? 'unknown'}: ${each.processes.join(', ')}`).join('\n');
 }
 
 /** One line for what several processes say in the same words. */

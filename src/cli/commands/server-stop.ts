@@ -3,20 +3,18 @@
  * that does not answer gets SIGTERM, once its identity is certain. `-force` kills the whole tree instead.
  */
 import { systemClock } from '../../platform/clock/system-clock.js';
-import { locatePaths } from '../../platform/config/config-paths.js';
 import { unlinkIfThere } from '../../platform/instance/atomic-files.js';
 import { readInstance, removeStaleInstance } from '../../platform/instance/instance-file.js';
 import { type KnownProcess, signalProcess } from '../../platform/instance/signal-process.js';
 import { msBetween, msLater } from '../../shared/base/clock.js';
 import { EXIT, isSpushError, SpushError } from '../../shared/base/errors.js';
 import { type CliAction, type CliContext, type GivenOptions, JSON_OPTION, MODE_OPTION } from '../action.js';
-import { configuredSeconds } from '../configured-seconds.js';
 import { dateTime } from '../date-time.js';
 import { findMaster } from '../find-master.js';
-import { callMaster, isSuspended, type MasterTarget } from '../master-call.js';
+import { callMaster, isSuspended, type MasterTarget, targetOf } from '../master-call.js';
 import { killTree, names, readTree, waitGone } from '../process-tree.js';
 import { progressOf, type Tell } from '../progress.js';
-import { modeOf } from '../start-options.js';
+import { type Pong, runningMs } from '../running-seconds.js';
 
 const KILL_MS = 10_000;
 
@@ -28,6 +26,7 @@ export interface Stopped {
 export const serverStop: CliAction = {
   name: 'stop',
   doc: 'stop the server: connections are told, tasks and commits finished',
+  saidAs: ['kill', 'shutdown', 'down'],
   options: [
     { name: 'force', kind: 'flag', label: '-force', doc: 'kill the master and all its children at once' },
     MODE_OPTION,
@@ -48,8 +47,7 @@ export function stoppedText({ pid, stoppedAt }: Stopped): string {
 
 /** Throws NOT_RUNNING when there is nothing to stop. */
 export async function stopServer(context: CliContext, options: GivenOptions): Promise<Stopped> {
-  const mode = modeOf(options);
-  const target = { mode, paths: locatePaths({ cwd: context.cwd, env: context.env, mode }) };
+  const target = targetOf(context, options);
   const master = await findMaster(target, context.patience.answerMs);
   const tell = progressOf(context, options);
   if (options.flag('force')) await forceStop(target, master, tell);
@@ -65,10 +63,13 @@ async function orderlyStop(
 ): Promise<void> {
   const { patience } = context;
   const { pid } = master.identity;
+  const greeted = await greet(target, { answerMs: patience.answerMs, master });
   // The children stop within StopSeconds; the master goes after them.
-  const deadlineMs = (await configuredSeconds(context, target.mode, 'StopSeconds')) * 1000 + patience.spareMs;
+  const stopMs = await runningMs(context, target.mode, greeted.pong, 'StopSeconds');
+  const deadlineMs = stopMs + patience.spareMs;
   const end = msLater(systemClock.moment(), deadlineMs);
-  const answered = await askToStop(target, { deadlineMs, answerMs: patience.answerMs, tell, master });
+  const answered = greeted.state !== 'silent';
+  if (greeted.state === 'answers') await askToStop(target, { deadlineMs, tell });
   if (!answered) {
     tell(`the control socket does not answer; sending SIGTERM to pid ${pid}`);
     signalProcess(master, 'SIGTERM');
@@ -80,35 +81,37 @@ async function orderlyStop(
   if (left.length > 0) throw await notStopped(target, master, deadlineMs, answered);
 }
 
-interface AskToStopOptions {
-  readonly deadlineMs: number;
-  readonly answerMs: number;
-  readonly tell: Tell;
-  readonly master: KnownProcess;
-}
+/** gone: it has ended, or is about to; silent: nobody answers, so that another way must be tried. */
+type Greeted =
+  | { readonly state: 'answers'; readonly pong: Pong }
+  | { readonly state: 'gone' | 'silent'; readonly pong: null };
 
-/** False when nobody answers, so that another way must be tried; what else goes wrong is for the person. */
-async function askToStop(
+/** A stop may take long; whether anybody listens at all is known at once. What else goes wrong is for the person. */
+async function greet(
   target: MasterTarget,
-  { deadlineMs, answerMs, tell, master }: AskToStopOptions,
-): Promise<boolean> {
+  { answerMs, master }: { readonly answerMs: number; readonly master: KnownProcess },
+): Promise<Greeted> {
   try {
-    // A stop may take long; whether anybody listens at all is known at once.
-    await callMaster(target, 'ping', {}, { deadlineMs: answerMs });
+    return { state: 'answers', pong: await callMaster(target, 'ping', {}, { deadlineMs: answerMs }) };
   } catch (error) {
-    if (hasGone(error)) return true;
+    if (hasGone(error)) return { state: 'gone', pong: null };
     if (!isSpushError(error, 'CONTROL_NO_ANSWER')) throw error;
     // A suspended process takes no SIGTERM either until it goes on; then it would stop out of the blue.
     if (await isSuspended(master.identity.pid)) throw error;
-    return false;
+    return { state: 'silent', pong: null };
   }
+}
+
+async function askToStop(
+  target: MasterTarget,
+  { deadlineMs, tell }: { readonly deadlineMs: number; readonly tell: Tell },
+): Promise<void> {
   try {
     await callMaster(target, 'server.stop', {}, { deadlineMs, onEvent: ({ text }) => tell(text) });
   } catch (error) {
-    // In the last case it is at work, and did not get done: whoever looks for its end will say what is left.
+    // The connection has gone, or the master is still stopping: the caller checks what is left of it.
     if (!hasGone(error) && !isSpushError(error, 'CONTROL_NO_ANSWER')) throw error;
   }
-  return true;
 }
 
 /** It ended while it was asked, or was about to: the wait for its end tells. */

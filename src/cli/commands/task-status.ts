@@ -8,6 +8,7 @@ import { taskTable } from '../task-tables.js';
 export const taskStatus: CliAction = {
   name: 'status',
   doc: 'show what each TaskWorker does',
+  saidAs: ['show', 'list', 'ls'],
   options: [MODE_OPTION, JSON_OPTION],
   run: async (context, options) => {
     const { terminal } = context;

@@ -18,6 +18,7 @@ const ANSWER_MS = 3000;
 const CLOSED_MS = 10_000;
 const CALL = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
 const ANSWERED = 'HTTP/1.1 200 ';
+const CLOSED = 'closed without an answer';
 
 export interface DoorCheckDeps {
   readonly door: Pick<FrontDoor, 'reserve'>;
@@ -139,8 +140,11 @@ function answered(socket: Socket): Promise<void> {
       if (error) reject(error);
       else resolve();
     };
-    socket.on('error', done);
-    socket.on('close', () => done(new Error('closed without an answer')));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // Closed with our call unread: to whoever reads the status it is the same.
+      done(error.code === 'ECONNRESET' ? new Error(CLOSED) : error);
+    });
+    socket.on('close', () => done(new Error(CLOSED)));
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1');
       if (text.length < ANSWERED.length) return;

@@ -6,17 +6,20 @@
  * connection to another Worker when the first one ends. node:cluster's own distribution is not used: it waits for ever for
  * a Worker that could not take a connection over, and forgets accepted connections when a Worker closes.
  *
- * Promises: a connection is given to one Worker at a time. One that no Worker takes within `WAIT_MS`, or that finds
- * `waitingMax` others waiting, is closed, counted and logged. Nothing a Worker does, or does not, holds up the others.
+ * Promises: a connection is given to one Worker at a time. Those for which no Worker has room wait, and are given in turns
+ * between client addresses. One that no Worker takes within `WAIT_MS` is closed, counted and logged; so is the newest of the
+ * address that has the most waiting, when more than `waitingMax` wait. Nothing a Worker does, or does not, holds up the others.
  */
 import type { Server } from 'node:net';
+import { type EachRefusal, eachRefusal } from '../../platform/log/each-refusal.js';
 import type { Log } from '../../platform/log/log.js';
 import { seldomLog } from '../../platform/log/seldom-log.js';
 import type { SentHandle } from '../../platform/rpc/peer.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { DoorCounts, DoorRefusal } from '../../shared/protocol/door.js';
-import { type AcceptedHandle, type ListenAt, openListeners, type PeerName } from './listener.js';
+import { type AcceptedHandle, type ListenAt, openListeners, peerNameOf } from './listener.js';
+import { WaitingRoom } from './waiting-room.js';
 
 /** Connections that one Worker may be given before it has said that it took the first of them. */
 const GIVEN_MAX = 16;
@@ -28,6 +31,8 @@ const WAIT_MS = 10_000;
 const ASK_AFTER_MS = 3000;
 const ASK_MS = 10_000;
 const LOOK_MS = 1000;
+/** Lines of an address from which many clients come. */
+const SHARED_LINES = 64;
 
 /** A Worker, as far as connections are given to it. */
 export interface DoorWorker {
@@ -52,6 +57,8 @@ export interface FrontDoorDeps {
   readonly log: Log;
   /** Connections that may wait here for a Worker: each costs a descriptor of this process. */
   readonly waitingMax: () => number;
+  /** Many clients come from this address: the proxy in front, this machine. They do not wait in one line. */
+  readonly isShared: (address: string) => boolean;
 }
 
 interface Waiting {
@@ -82,8 +89,9 @@ interface Desk {
 export class FrontDoor {
   readonly #deps: FrontDoorDeps;
   readonly #log: Pick<Log, 'warn'>;
+  readonly #each: EachRefusal;
   readonly #desks = new Map<DoorWorker, Desk>();
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new WaitingRoom<Waiting>();
   readonly #counts: Record<DoorRefusal, number> = { full: 0, late: 0, kernel: 0, stopping: 0 };
   readonly #reserved = new Map<number, DoorWorker>();
   /** Handed back, and not yet asked for by the Worker. */
@@ -97,6 +105,7 @@ export class FrontDoor {
   constructor(deps: FrontDoorDeps) {
     this.#deps = deps;
     this.#log = seldomLog(deps.log, deps.clock);
+    this.#each = eachRefusal(deps.log, deps.clock);
   }
 
   /**
@@ -170,6 +179,8 @@ export class FrontDoor {
       handle.close();
       return;
     }
+    // Whoever hands one back is leaving; it would be given the next ones as the one with the fewest, and hand them back.
+    this.detach(worker);
     const back = this.#back.get(worker) ?? new Set();
     back.add(n);
     this.#back.set(worker, back);
@@ -198,8 +209,7 @@ export class FrontDoor {
     if (this.#sweep) clearInterval(this.#sweep);
     for (const server of this.#servers) server.close();
     this.#servers = [];
-    for (const waiting of this.#waiting) this.#refuse(waiting, 'stopping');
-    this.#waiting.clear();
+    for (const waiting of this.#waiting.takeOut(() => true)) this.#refuse(waiting, 'stopping');
   }
 
   #onConnection(error: string | null, handle: AcceptedHandle | null): void {
@@ -218,10 +228,8 @@ export class FrontDoor {
     else handle.close();
   }
 
-  #reservedFor(handle: AcceptedHandle): Desk | undefined {
-    const name: PeerName = {};
-    handle.getpeername(name);
-    const worker = this.#reserved.get(name.port ?? 0);
+  #reservedFor(handle: SentHandle): Desk | undefined {
+    const worker = this.#reserved.get(peerNameOf(handle).port ?? 0);
     return worker ? this.#desks.get(worker) : undefined;
   }
 
@@ -229,8 +237,15 @@ export class FrontDoor {
     const desk = this.#choose();
     if (desk) this.#giveTo(desk, waiting);
     else if (this.#closed) this.#refuse(waiting, 'stopping');
-    else if (this.#waiting.size < this.#deps.waitingMax()) this.#waiting.add(waiting);
-    else this.#refuse(waiting, 'full');
+    else this.#letWait(waiting);
+  }
+
+  #letWait(waiting: Waiting): void {
+    const { address = '', port = 0 } = peerNameOf(waiting.handle);
+    this.#waiting.add(this.#deps.isShared(address) ? `${address} ${port % SHARED_LINES}` : address, waiting);
+    if (this.#waiting.size <= this.#deps.waitingMax()) return;
+    const refused = this.#waiting.newestOfLongest();
+    if (refused) this.#refuse(refused, 'full');
   }
 
   #giveTo(desk: Desk, { handle, kept, since }: Waiting): void {
@@ -243,10 +258,10 @@ export class FrontDoor {
   }
 
   #giveWaiting(): void {
-    for (const waiting of this.#waiting) {
+    while (this.#waiting.size > 0) {
       const desk = this.#choose();
-      if (!desk) return;
-      this.#waiting.delete(waiting);
+      const waiting = desk ? this.#waiting.next() : undefined;
+      if (!desk || !waiting) return;
       this.#giveTo(desk, waiting);
     }
   }
@@ -304,14 +319,15 @@ export class FrontDoor {
   }
 
   #closeLate(): void {
-    for (const waiting of this.#waiting) {
-      if (msSince(this.#deps.clock, waiting.since) < WAIT_MS) return;
-      this.#waiting.delete(waiting);
-      this.#refuse(waiting, 'late');
-    }
+    const isLate = ({ since }: Waiting): boolean => msSince(this.#deps.clock, since) >= WAIT_MS;
+    for (const waiting of this.#waiting.takeOut(isLate)) this.#refuse(waiting, 'late');
   }
 
   #refuse({ handle }: Waiting, reason: DoorRefusal): void {
+    if (this.#deps.log.debugging) {
+      const { address = null } = peerNameOf(handle);
+      this.#each('door.refused', { reason, address });
+    }
     handle.close();
     this.#counts[reason] += 1;
     if (reason !== 'stopping') this.#log.warn('door.refused', { reason, ...this.#load() });

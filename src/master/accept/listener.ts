@@ -4,9 +4,9 @@
  */
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { getSystemErrorMap } from 'node:util';
+import { listenError } from '../../platform/instance/port-holder.js';
 import type { SentHandle } from '../../platform/rpc/peer.js';
 import { assert } from '../../shared/base/assert.js';
-import { SpushError } from '../../shared/base/errors.js';
 
 export interface ListenAt {
   readonly host: string;
@@ -69,13 +69,22 @@ export async function openListener(
 ): Promise<{ server: Server; address: string }> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, at)));
+    server.once('error', reject);
     server.listen(at, resolve);
+  }).catch(async (error: NodeJS.ErrnoException) => {
+    throw await listenError(error, at);
   });
   handleOf(server).onconnection = (status, handle) => {
     onConnection(status === 0 ? null : errorName(status), handle ?? null);
   };
   return { server, address: addressOf(server) };
+}
+
+/** Who is on the other side of a connection; empty when that has gone already. */
+export function peerNameOf(handle: SentHandle): PeerName {
+  const name: PeerName = {};
+  (handle as Partial<AcceptedHandle>).getpeername?.(name);
+  return name;
 }
 
 function handleOf(server: Server): ListeningHandle {
@@ -98,16 +107,4 @@ function errorName(status: number): string {
 function addressOf(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo;
   return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-}
-
-function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAt): SpushError {
-  const where = `${host}:${port}`;
-  if (error.code === 'EADDRINUSE') {
-    return new SpushError(
-      'PORT_TAKEN',
-      `${where} is taken by another program: stop it, or set Port (SPUSH_PORT)`,
-      { cause: error },
-    );
-  }
-  return new SpushError('START_FAILED', `cannot listen on ${where}: ${error.message}`, { cause: error });
 }

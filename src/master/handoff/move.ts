@@ -9,6 +9,7 @@ import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { shortGroup } from '../../shared/domain/role.js';
 import type { ClosedByReason, LeaveResult } from '../../shared/protocol/handoff.js';
 import type { ToMaster } from '../../shared/protocol/ipc.js';
+import { type Moved, type MoveResult, movedOf, pauseText, reasonsText } from './moved.js';
 import type { MovingWorker } from './moving-worker.js';
 import { Patience } from './patience.js';
 
@@ -34,16 +35,6 @@ export interface MoveOptions {
  * does not wake is killed. `stays`: it keeps what it has taken; one that does not wake is killed. `wake`: nothing else.
  */
 export type AfterStall = 'bringBack' | 'stays' | 'wake';
-
-export interface MoveResult {
-  /** Connections that another Worker has now. */
-  readonly kept: number;
-  /** Connections that could not be moved and were closed. */
-  readonly closed: ClosedByReason;
-  readonly longestPauseMs: number;
-  /** Connections that the leaver still holds, or that ended with it. */
-  readonly left: number;
-}
 
 export type MoveEnding =
   | { readonly kind: 'done'; readonly closed: ClosedByReason; readonly left: number }
@@ -75,7 +66,8 @@ export class Move {
   /** Connections that it had to hand over, as far as it has said. */
   #total: number | null = null;
   #longestPauseMs = 0;
-  #toldAt: Moment | null = null;
+  #toldAt: Moment;
+  #hasTold = false;
   #refused = 0;
 
   constructor(
@@ -86,6 +78,8 @@ export class Move {
     this.afterStall = afterStall;
     this.#progress = progress;
     this.#clock = clock;
+    // What is done before anything would be told is told as a whole by the one who asked for the move.
+    this.#toldAt = clock.moment();
     this.ending = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -196,6 +190,7 @@ export class Move {
     this.#open = false;
     this.#leaver.rest();
     for (const { patience } of this.#targets.values()) patience.rest();
+    if (ending.kind === 'done') this.#tellResult(movedOf(this.result(ending)));
     this.#end(ending);
   }
 
@@ -206,16 +201,26 @@ export class Move {
   }
 
   #tell(): void {
-    const isSoon = this.#toldAt !== null && msSince(this.#clock, this.#toldAt) < PROGRESS_EVERY_MS;
+    const isSoon = msSince(this.#clock, this.#toldAt) < PROGRESS_EVERY_MS;
     if (!this.#open || this.#total === null || isSoon) return;
     this.#toldAt = this.#clock.moment();
+    this.#hasTold = true;
     const [moved, longestPauseMs] = [this.#moved, this.#longestPauseMs];
     const total = this.#total;
+    this.#progress(`${this.#said(total)}, ${pauseText(longestPauseMs)}`, { moved, total, longestPauseMs });
+  }
+
+  /** Where something was told of it: otherwise the last line would be one in the middle. */
+  #tellResult({ kept: moved, closed, closedBy, longestPauseMs }: Moved): void {
+    const total = moved + closed;
+    if (total === 0 || !this.#hasTold) return;
+    const closedText = closed === 0 ? '' : `, closed ${closed} (${reasonsText(closedBy)})`;
+    const detail = { moved, total, closed, longestPauseMs };
+    this.#progress(`${this.#said(total)}${closedText}, ${pauseText(longestPauseMs)}`, detail);
+  }
+
+  #said(total: number): string {
     const who = `${shortGroup(this.from.role)}.${this.from.index}`;
-    this.#progress(`${who}: moved ${moved} of ${total}, longest pause ${longestPauseMs.toFixed(1)} ms`, {
-      moved,
-      total,
-      longestPauseMs,
-    });
+    return `${who}: moved ${this.#moved} of ${total} ${total === 1 ? 'connection' : 'connections'}`;
   }
 }

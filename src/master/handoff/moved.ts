@@ -1,5 +1,17 @@
 /** What became of the connections of Workers that left: figures that can be added up, and said. */
-import type { MoveResult } from './move.js';
+import { counted } from '../../shared/base/counted.js';
+import type { ClosedByReason } from '../../shared/protocol/handoff.js';
+
+/** How a move went. */
+export interface MoveResult {
+  /** Connections that another Worker has now. */
+  readonly kept: number;
+  /** Connections that could not be moved and were closed. */
+  readonly closed: ClosedByReason;
+  readonly longestPauseMs: number;
+  /** Connections that the leaver still holds, or that ended with it. */
+  readonly left: number;
+}
 
 export interface Moved {
   /** Connections that stayed open. */
@@ -34,9 +46,20 @@ export function addMoved(a: Moved, b: Moved): Moved {
 
 /** `1200 connections kept, 3 closed (tls 2, left 1), longest pause 12.3 ms` */
 export function movedText({ kept, closed, closedBy, longestPauseMs }: Moved): string {
-  const reasons = Object.entries(closedBy).map(([reason, count]) => `${reason} ${count}`);
-  const why = reasons.length === 0 ? '' : ` (${reasons.join(', ')})`;
-  return `${kept} connections kept, ${closed} closed${why}, longest pause ${longestPauseMs.toFixed(1)} ms`;
+  const reasons = reasonsText(closedBy);
+  const why = reasons === '' ? '' : ` (${reasons})`;
+  return `${counted(kept, 'connection')} kept, ${closed} closed${why}, ${pauseText(longestPauseMs)}`;
+}
+
+/** `tls 2, left 1` */
+export function reasonsText(closedBy: Moved['closedBy']): string {
+  return Object.entries(closedBy)
+    .map(([reason, count]) => `${reason} ${count}`)
+    .join(', ');
+}
+
+export function pauseText(longestPauseMs: number): string {
+  return `longest pause ${longestPauseMs.toFixed(1)} ms`;
 }
 
 function sum(numbers: readonly number[]): number {

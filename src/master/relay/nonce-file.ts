@@ -109,6 +109,8 @@ export class NonceFile {
       try {
         await this.#put(batch.map(({ line }) => line));
         this.#failedAt = null;
+        // Others came while this one hung: they are written before it is said that all is well.
+        if (this.#lacks) await this.#writeAnew();
         this.#deps.troubles.end('nonces');
       } catch (error) {
         await this.#closeHandle();

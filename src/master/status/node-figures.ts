@@ -12,6 +12,8 @@ export const CHILDREN_ANSWER_MS = 120;
 export interface NodeFiguresDeps {
   readonly run: string;
   readonly version: string;
+  /** Of all its processes, each once. */
+  readonly versions: () => readonly string[];
   /** Unix ms. */
   readonly startedAt: number;
   readonly nodeName: () => string;
@@ -33,11 +35,12 @@ export class OwnFigures {
 
   /** With what all children have said last, which may be some seconds old. */
   of(sums: ChildStats): NodeFigures {
-    const { run, version, startedAt, nodeName, maxLinkNumber, workerNum, taskNum } = this.#deps;
+    const { run, version, versions, startedAt, nodeName, maxLinkNumber, workerNum, taskNum } = this.#deps;
     return {
       node: nodeName(),
       run,
       version,
+      versions: [...versions()],
       startTime: new Date(startedAt).toISOString(),
       maxLinkNumber: maxLinkNumber(),
       connectionNum: sums.connections,

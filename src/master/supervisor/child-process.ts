@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import cluster from 'node:cluster';
+import { leaveRemovedFolder } from '../../platform/program/removed-folder.js';
 import { IpcChannel } from '../../platform/rpc/ipc-channel.js';
 import type { SpawnedRole } from '../../shared/domain/role.js';
 
@@ -35,12 +36,14 @@ export interface SpawnedProcess {
 
 export type SpawnProcess = (role: SpawnedRole, title: string) => SpawnedProcess;
 
-/** @param program path of the built program's main file */
-export function processSpawner(program: string): SpawnProcess {
+/** @param mainFile of the program for a process that is started now */
+export function processSpawner(mainFile: () => string): SpawnProcess {
   return (role, title) => {
+    const program = mainFile();
     const args = ['child', role, title];
     const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc'];
     try {
+      leaveRemovedFolder();
       if (role !== 'worker') return spawned(fork(program, args, { stdio }));
       cluster.setupPrimary({ exec: program, args, stdio });
       const worker = cluster.fork();

@@ -53,6 +53,8 @@ export class Child {
   /** Null as long as it is starting. */
   readySince: Moment | null = null;
   failure: ChildFailure | null = null;
+  /** Of the program that it runs, as it says when it is ready; null before, and of one that does not say it. */
+  version: string | null = null;
   /** It was asked to stop: no new work for it. */
   stopping = false;
   readonly #process: SpawnedProcess;

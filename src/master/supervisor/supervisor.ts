@@ -40,6 +40,8 @@ export interface SupervisorOptions {
   readonly console: LogConsole;
   /** The plain configuration that a child gets now. */
   initConfig(): unknown;
+  /** Whether bootstrap.ts has own jobs or tasks. */
+  hasHooks(): boolean;
   handlersOf(child: Child): RelayHandlers;
   /** It hears what is said to it from now on. */
   onConnected(child: Child): void;
@@ -198,7 +200,7 @@ export class Supervisor {
   }
 
   #lifeNotes(slot: Slot, child: Child): LifeNotes {
-    const { log, clock, initConfig, onConnected, onReady, onLastStats, onWaiting } = this.#options;
+    const { log, clock, initConfig, hasHooks, onConnected, onReady, onLastStats, onWaiting } = this.#options;
     return {
       hello: () => {
         const { role, index, generator } = child;
@@ -208,18 +210,20 @@ export class Supervisor {
           index,
           generator,
           config: initConfig(),
+          hasHooks: hasHooks(),
           firstStart: this.#firstStart !== null,
           nodeRun: this.#options.nodeRun,
           console: this.#options.console,
         });
         onConnected(child);
       },
-      ready: () => {
+      ready: ({ version }) => {
         child.readySince = clock.moment();
+        child.version = version ?? null;
         slot.crashLoop = false;
         if (slot.child === child) slot.fresh = false;
         else if (slot.role !== 'worker' || !slot.child) this.promote(slot, child);
-        log.info('child.ready', { child: child.name, childPid: child.pid });
+        log.info('child.ready', { child: child.name, childPid: child.pid, version: child.version });
         onReady(child);
         this.#checkFirstStart();
         slot.becameReady(child);

@@ -2,6 +2,7 @@
 import type { Clock } from '../../shared/base/clock.js';
 import { SpushError } from '../../shared/base/errors.js';
 import type { Config } from '../config/config-schema.js';
+import type { Troubles } from '../health/troubles.js';
 import type { Log } from '../log/log.js';
 import { GzcpVerifier } from './gzcp-verifier.js';
 import { localVerifier } from './local-verifier.js';
@@ -14,6 +15,7 @@ export interface CreateVerifierOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter?: GzcpMeter;
+  readonly troubles: Pick<Troubles, 'begin' | 'end'>;
 }
 
 export function createVerifier(options: CreateVerifierOptions): UserVerifier {

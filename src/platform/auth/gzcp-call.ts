@@ -9,6 +9,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { parseGzcpAnswer } from '../../shared/protocol/gzcp.js';
 import { answerText } from './gzcp-answer-text.js';
+import { networkReason } from './network-reason.js';
 
 /** A good answer has 40 bytes; more than this, compressed or not, is not one. */
 export const ANSWER_BYTES_MAX = 65_536;
@@ -126,12 +127,4 @@ async function readBytes(response: IncomingMessage): Promise<Buffer | null> {
 function readAnswer(bytes: Buffer, { headers }: IncomingMessage): CallResult {
   const answer = answerText(bytes, headers, ANSWER_BYTES_MAX);
   return 'text' in answer ? parseGzcpAnswer(answer.text) : { is: 'faulty', reason: answer.fault };
-}
-
-/** The system's code (`ECONNREFUSED`): other texts may hold the address with its query. */
-function networkReason(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    return `network: ${error.code}`;
-  }
-  return `network: ${error instanceof Error ? error.name : 'unknown'}`;
 }

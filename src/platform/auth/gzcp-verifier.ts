@@ -11,6 +11,7 @@ import { nowSeconds } from '../../shared/base/clock.js';
 import { errorText, SpushError } from '../../shared/base/errors.js';
 import { clipped } from '../../shared/base/well-formed.js';
 import type { GzcpConfig, GzcpToken } from '../config/config-schema.js';
+import type { Troubles } from '../health/troubles.js';
 import type { Log } from '../log/log.js';
 import { seldomLog } from '../log/seldom-log.js';
 import { AnswerCache } from './answer-cache.js';
@@ -33,6 +34,7 @@ export interface GzcpVerifierOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: GzcpMeter;
+  readonly troubles: Pick<Troubles, 'begin' | 'end'>;
 }
 
 export const md5Token: GzcpToken = (timestamp, loginkey, secret) =>
@@ -43,6 +45,10 @@ export class GzcpVerifier implements UserVerifier {
   /** For what each login of a storm would say. */
   readonly #seldom: Pick<Log, 'warn'>;
   readonly #address: URL;
+  /** With the port when it is not that of the protocol: what people are told of the address. */
+  readonly #host: string;
+  /** Why the last call that failed did. */
+  #failure = '';
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Agent;
   readonly #queue: CallQueue;
@@ -63,6 +69,7 @@ export class GzcpVerifier implements UserVerifier {
     this.#options = options;
     this.#seldom = seldomLog(log, clock);
     this.#address = new URL(config.verifyUrl);
+    this.#host = this.#address.host;
     this.#headers = {
       accept: 'application/json',
       'accept-encoding': 'identity',
@@ -141,12 +148,23 @@ export class GzcpVerifier implements UserVerifier {
         throw new SpushError('LOGIN_REFUSED', 'the main site does not know this key: log in there again');
       case 'faulty':
         this.#options.meter.count('faulty');
-        this.#seldom.warn('gzcp.faulty', { channel: key.channel, reason: result.reason });
+        this.#seldom.warn('gzcp.faulty', {
+          channel: key.channel,
+          host: this.#host,
+          reason: result.reason,
+        });
         throw new SpushError('LOGIN_REFUSED', "the main site's answer for this key cannot be trusted");
       case 'failed':
         this.#options.meter.count('failure');
-        this.#seldom.warn('gzcp.failed', { channel: key.channel, reason: result.reason });
-        throw new SpushError('GZCP_UNAVAILABLE', `the main site cannot be asked now: ${result.reason}`);
+        this.#seldom.warn('gzcp.failed', {
+          channel: key.channel,
+          host: this.#host,
+          reason: result.reason,
+        });
+        throw new SpushError(
+          'GZCP_UNAVAILABLE',
+          `the main site (${this.#host}) cannot be asked now: ${result.reason}`,
+        );
     }
   }
 
@@ -155,11 +173,18 @@ export class GzcpVerifier implements UserVerifier {
     const result = await this.#queue.run(async () => {
       const url = this.#urlFor(loginkey);
       return await this.#breaker.run(
-        () => callGzcp(url, this.#headers, this.#callOptions()),
+        () => this.#call(url),
         ({ is }) => is === 'failed',
       );
     });
     if (result === null) throw this.#turnedAway();
+    return result;
+  }
+
+  async #call(url: URL): Promise<CallResult> {
+    const result = await callGzcp(url, this.#headers, this.#callOptions());
+    // Before the breaker hears of it, which may say why it opens.
+    if (result.is === 'failed') this.#failure = result.reason;
     return result;
   }
 
@@ -196,14 +221,25 @@ export class GzcpVerifier implements UserVerifier {
     this.#options.meter.count('turnedAway');
     return new SpushError(
       'GZCP_UNAVAILABLE',
-      `the main site failed ${this.#options.config.breakerFailures} times in a row; it is asked again in some seconds`,
+      `the main site (${this.#host}) failed ${this.#options.config.breakerFailures} times in a row, at last: ${this.#failure}; it is asked again in some seconds`,
     );
   }
 
   #onBreaker(state: BreakerState): void {
-    this.#options.meter.breaker(state);
-    if (state === 'open') this.#options.log.error('gzcp.breaker', { state });
-    else this.#options.log.info('gzcp.breaker', { state });
+    const { meter, log, troubles } = this.#options;
+    const host = this.#host;
+    meter.breaker(state);
+    if (state === 'open') {
+      const reason = this.#failure;
+      log.error('gzcp.breaker', { state, host, reason });
+      troubles.begin(
+        'mainSite',
+        `the main site cannot be asked whose keys logins bring: ${host}: ${reason}; until it answers, logins are refused with 503`,
+      );
+      return;
+    }
+    log.info('gzcp.breaker', { state, host });
+    if (state === 'closed') troubles.end('mainSite');
   }
 }
 

@@ -43,6 +43,11 @@ export function nodeTitle({ name, run }: NodeIdentity): string {
   return run === '' ? name : `${name}-${run}`;
 }
 
+/** The name in `web1-5f3a9c0e`; all of it when it is none. */
+export function nameIn(title: string): string {
+  return title.replace(/-[0-9a-f]{8}$/, '');
+}
+
 /** Fields of an envelope are divided by blanks. */
 function plain(name: string): string {
   return name.replace(/[^\w.-]/g, '_').slice(0, PROCESS_CHARS_MAX) || '_';

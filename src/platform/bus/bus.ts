@@ -21,11 +21,14 @@ export interface Bus {
   follow(uid: number): Promise<void>;
   unfollow(uid: number): void;
 
-  /** Asks every process that holds sockets, on every node. Answers what came in time, and names who was silent. */
+  /**
+   * Asks every process that holds sockets, on every node. Answers what came in time, and names who was silent.
+   * `patient`: other nodes have as long as this one; else they are not waited for longer than 250 ms.
+   */
   ask<Q extends QuestionName>(
     question: Q,
     args: Questions[Q]['args'],
-    options: { deadlineMs: number },
+    options: { deadlineMs: number; patient?: boolean },
   ): Promise<Answers<Questions[Q]['result']>>;
 
   /** Sends something to itself over the whole way and waits until it is back. Throws when it does not come. */
@@ -33,6 +36,9 @@ export interface Bus {
 
   close(): Promise<void>;
 }
+
+/** Stands among the silent ones when other nodes could not be asked at all. */
+export const OTHERS_UNREACHED = 'other nodes: Redis is not reached';
 
 export interface BusListener {
   onEvent(event: BusEvent): void;

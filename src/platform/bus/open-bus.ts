@@ -6,8 +6,7 @@ import type { Log } from '../log/log.js';
 import type { Bus, BusListener } from './bus.js';
 import type { BusIdentity } from './bus-identity.js';
 import { type BusCounts, LocalBus, type LocalBusOptions } from './local-bus.js';
-import { RedisBus } from './redis/redis-bus.js';
-import { claimOnce, type NonceClaims, RedisNonces } from './redis/redis-nonces.js';
+import type { NonceClaims } from './redis/redis-nonces.js';
 
 export interface OpenBusDeps {
   readonly peer: LocalBusOptions['peer'];
@@ -49,6 +48,9 @@ export async function openBus(config: Config, deps: OpenBusDeps): Promise<Opened
       nonces: (own) => own,
     };
   }
+  // Loaded where it is used: it brings the driver of Redis.
+  const { RedisBus } = await import('./redis/redis-bus.js');
+  const { claimOnce, RedisNonces } = await import('./redis/redis-nonces.js');
   // Questions to this node alone go through the master, as they do in PUSHENV 0.
   const node = new LocalBus({ peer, log });
   const bus = await RedisBus.open(

@@ -1,4 +1,8 @@
-/** bootstrap.ts: which environment this is (PUSHENV). The environment variable PUSHENV wins over the file. */
+/**
+ * bootstrap.ts: which environment this is (PUSHENV). The environment variable PUSHENV wins over the file. Without either a
+ * folder that has nothing to configure is PUSHENV 0; one with a conf/ has lost its bootstrap.ts, and nothing is guessed.
+ */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { nearestNames } from '../../shared/base/nearest.js';
 import { type ConfigFault, valueText } from './config-fault.js';
@@ -9,6 +13,8 @@ import type { ConfigSource } from './config-source.js';
 export interface PushEnvRead {
   /** Null when it is faulty: then nothing can be said about the files that depend on it. */
   readonly env: PushEnv | null;
+  /** What the file alone says, whatever the environment says; null when it says nothing, or nothing that makes sense. */
+  readonly envInFile: PushEnv | null;
   readonly source: ConfigSource;
   /** Null when there is no such file. */
   readonly file: string | null;
@@ -32,6 +38,7 @@ export async function readPushEnv(root: string, variables: NodeJS.ProcessEnv): P
   const read = {
     file: module.state === 'missing' ? null : file,
     exports: module.state === 'read' ? module.exports : null,
+    envInFile: fromFile === undefined ? null : toPushEnv(fromFile),
   };
 
   if (fromFile !== undefined && toPushEnv(fromFile) === null) faults.push(wrong(file, fromFile));
@@ -41,8 +48,30 @@ export async function readPushEnv(root: string, variables: NodeJS.ProcessEnv): P
     return { env, source: { kind: 'environment', name: 'PUSHENV' }, ...read, faults };
   }
   if (module.state === 'faulty') return { env: null, source: { kind: 'file', path: file }, ...read, faults };
-  if (fromFile === undefined) return { env: 0, source: { kind: 'default' }, ...read, faults };
+  if (fromFile === undefined) {
+    const conf = confIn(root);
+    if (conf === null) return { env: 0, source: { kind: 'default' }, ...read, faults };
+    // A misspelt name has been told already.
+    if (faults.length === 0) faults.push(unsaid(file, module.state === 'missing', conf));
+    return { env: null, source: { kind: 'default' }, ...read, faults };
+  }
   return { env: toPushEnv(fromFile), source: { kind: 'file', path: file }, ...read, faults };
+}
+
+/** What there is to configure in this root: then it matters which environment it is. */
+function confIn(root: string): string | null {
+  const names = ['SystemConf.ts', ENV_NAMES[1], ENV_NAMES[2]];
+  return names.map((name) => join(root, 'conf', name)).find((path) => existsSync(path)) ?? null;
+}
+
+function unsaid(file: string, isMissing: boolean, conf: string): ConfigFault {
+  const what = isMissing ? 'is missing' : 'does not say PUSHENV';
+  return {
+    where: file,
+    key: null,
+    problem: `${what}, and there is ${conf}, so it is not known which environment this is`,
+    expected: `export const PUSHENV = … here, or the variable PUSHENV: ${EXPECTED}`,
+  };
 }
 
 /** `export const PUSHENV = 0`, or PUSHENV in the default export. */

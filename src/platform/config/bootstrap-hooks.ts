@@ -3,15 +3,14 @@
  * CrontabScheduler and the TaskWorkers each read the file themselves; whoever loads the configuration checks them too,
  * so that `spush config check` tells of their faults and no server starts with them.
  */
-import { join } from 'node:path';
-import { z } from 'zod';
-import { didYouMean } from '../../shared/base/nearest.js';
+import * as z from 'zod';
+import { nearestOf } from '../../shared/base/nearest.js';
 import { BUILT_IN_TASKS } from '../../shared/domain/built-in-tasks.js';
 import { SWEEP_JOBS } from '../../shared/domain/kind.js';
 import { checkRule } from '../cron/rule.js';
 import type { Log } from '../log/log.js';
-import { type ConfigFault, configInvalid, valueText } from './config-fault.js';
-import { isRecord, readModule } from './config-file.js';
+import { type ConfigFault, jsonText, valueText } from './config-fault.js';
+import { isRecord } from './config-file.js';
 
 export interface HookContext {
   /** Raised at the deadline, and when the process has to end: stop then. */
@@ -47,6 +46,7 @@ export const HOOKS_MAX = 1000;
 const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
 
 const NAME_EXPECTED = 'a letter, then letters, digits, dots, dashes or underscores, at most 64';
+const ARGS_EXPECTED = 'plain data, as JSON takes it';
 const name = z.string(NAME_EXPECTED).regex(NAME, NAME_EXPECTED);
 const run = z.custom<HookRun>((value) => typeof value === 'function', 'a function (args, { signal, log })');
 const taskSchema = z.strictObject({ name, run });
@@ -54,24 +54,15 @@ const jobSchema = z.strictObject({
   name,
   rule: z.string('text of five fields, e.g. "0 3 * * *"'),
   task: z.string('the name of a task').optional(),
-  args: z.json('plain data, as JSON takes it').optional(),
+  args: z
+    .custom((value) => jsonText(value) !== undefined, ARGS_EXPECTED)
+    .pipe(z.json(ARGS_EXPECTED))
+    .optional(),
   run: run.optional(),
 });
 type JobEntry = z.output<typeof jobSchema>;
 
-const NO_HOOKS: Hooks = { jobs: [], tasks: [] };
 const LISTS = ['jobs', 'tasks'] as const;
-
-/** Throws CONFIG_INVALID with every fault. */
-export async function loadHooks(root: string, timeZone: string | null): Promise<Hooks> {
-  const file = join(root, 'bootstrap.ts');
-  const module = await readModule(file);
-  if (module.state === 'missing') return NO_HOOKS;
-  if (module.state === 'faulty') throw configInvalid([module.fault]);
-  const { hooks, faults } = checkHooks(file, module.exports, timeZone);
-  if (faults.length > 0) throw configInvalid(faults);
-  return hooks;
-}
 
 /** @param exports those of bootstrap.ts, or what is in its default export. */
 export function checkHooks(
@@ -169,7 +160,7 @@ function toJob(entry: JobEntry, key: string, { timeZone, taskNames, fault }: Job
     const problem = run ? 'has a task and a run of its own' : 'has neither a task nor a run';
     fault(key, problem, 'one of them: task (a name) or run (a function)');
   } else if (task !== undefined && !taskNames.includes(task)) {
-    fault(`${key}.task`, `is "${task}", which is no task.${didYouMean(task, taskNames)}`, null);
+    fault(`${key}.task`, `is "${task}", which is no task.${nearestOf(task, taskNames, 'tasks')}`, null);
   }
   return {
     name: entry.name,

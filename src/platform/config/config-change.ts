@@ -8,8 +8,8 @@ import { didYouMean } from '../../shared/base/nearest.js';
 import { crossCheck } from './config-checks.js';
 import { readText } from './config-env.js';
 import { type ConfigFault, expectedOf, faultText, parseValue } from './config-fault.js';
-import { CONFIG_KEYS, type ConfigKey, findKey } from './config-keys.js';
-import type { Config } from './config-schema.js';
+import { CONFIG_KEYS, type ConfigKey, findKey, valueAt } from './config-keys.js';
+import type { Config, PushEnv } from './config-schema.js';
 import type { ConfigSource } from './config-source.js';
 import { deepFreeze } from './deep-freeze.js';
 import { shownValue } from './describe-config.js';
@@ -25,15 +25,16 @@ export interface ConfigChange {
   readonly notApplied: readonly string[];
 }
 
-export function changeConfig(before: Config, loaded: Config): ConfigChange {
-  const differing = CONFIG_KEYS.filter((key) => !same(valueAt(before, key), valueAt(loaded, key)));
+/** @param startEnv the PUSHENV that a start would take; a reload stays in its own. */
+export function changeConfig(before: Config, loaded: Config, startEnv: PushEnv = loaded.env): ConfigChange {
+  const differing = CONFIG_KEYS.filter((key) => !sameValue(valueAt(before, key), valueAt(loaded, key)));
   const live = differing.filter(({ meta }) => meta.apply === 'live');
   const restart = differing.filter(({ meta }) => meta.apply === 'restart');
   const config = live.reduce((changed, key) => withValue(changed, key, valueAt(loaded, key)), before);
   return {
     config: deepFreeze(config),
     applied: live.map(({ path }) => path),
-    notApplied: [...(before.env === loaded.env ? [] : ['PUSHENV']), ...restart.map(({ path }) => path)],
+    notApplied: [...(before.env === startEnv ? [] : ['PUSHENV']), ...restart.map(({ path }) => path)],
   };
 }
 
@@ -70,7 +71,10 @@ function liveKey(path: string): ConfigKey {
       path,
       CONFIG_KEYS.map((known) => known.path),
     );
-    throw new SpushError('CONFIG_KEY_UNKNOWN', `${path} is not a key of the configuration.${near}`);
+    throw new SpushError(
+      'CONFIG_KEY_UNKNOWN',
+      `${path} is not a key of the configuration.${near} spush config show lists all`,
+    );
   }
   if (key.meta.apply === 'restart') {
     throw new SpushError(
@@ -83,7 +87,7 @@ function liveKey(path: string): ConfigKey {
 
 /** What was wrong before (a certificate that is gone meanwhile) is not this key's fault. */
 async function newFaults(before: Config, after: Config, { path }: ConfigKey): Promise<ConfigFault[]> {
-  const sources = new Map<string, ConfigSource>([[path, { kind: 'commandLine', option: WHERE }]]);
+  const sources = new Map<string, ConfigSource>([[path, { kind: 'configSet' }]]);
   const known = new Set((await crossCheck(before, sources, new Set())).map(faultText));
   return (await crossCheck(after, sources, new Set())).filter((fault) => !known.has(faultText(fault)));
 }
@@ -92,16 +96,12 @@ function invalid(faults: readonly ConfigFault[]): SpushError {
   return new SpushError('CONFIG_VALUE_INVALID', faults.map(faultText).join('\n'), { detail: { faults } });
 }
 
-function valueAt(config: Config, { file, name }: ConfigKey): unknown {
-  return (config[file] as Readonly<Record<string, unknown>>)[name];
-}
-
 function withValue(config: Config, { file, name }: ConfigKey, value: unknown): Config {
   return { ...config, [file]: { ...config[file], [name]: value } };
 }
 
 /** A function that was read again is another one; its text tells whether it was changed. */
-function same(a: unknown, b: unknown): boolean {
+export function sameValue(a: unknown, b: unknown): boolean {
   if (typeof a === 'function' && typeof b === 'function') return String(a) === String(b);
   return isDeepStrictEqual(a, b);
 }

@@ -6,23 +6,20 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { errorText } from '../../shared/base/errors.js';
-import type { ConfigFault } from './config-fault.js';
+import { type ConfigFault, valueText } from './config-fault.js';
 import { type ConfigKey, findKey } from './config-keys.js';
 import { envFile } from './config-paths.js';
-import type { Config } from './config-schema.js';
+import type { ConfigRule, Finding } from './config-rule.js';
+import type { Config, ConfigFile } from './config-schema.js';
 import { type ConfigSource, sourceText } from './config-source.js';
+import { envRules } from './env-rules.js';
 
-interface Check {
-  /** The key that is at fault, then those the check looks at too. */
-  readonly keys: readonly [string, ...string[]];
-  readonly find: () => Finding | null | Promise<Finding | null>;
-}
-type Finding = Pick<ConfigFault, 'problem' | 'expected'>;
-
+/** @param missing files of the environment that are not there; a change of one key does not ask for them. */
 export async function crossCheck(
   config: Config,
   sources: ReadonlyMap<string, ConfigSource>,
   faultyKeys: ReadonlySet<string>,
+  missing: ReadonlySet<ConfigFile> = new Set(),
 ): Promise<ConfigFault[]> {
   const faults: ConfigFault[] = [];
   for (const { keys, find } of [
@@ -30,7 +27,8 @@ export async function crossCheck(
     ...tlsChecks(config),
     ...redisChecks(config),
     ...apiChecks(config),
-    ...envChecks(config),
+    ...originChecks(config),
+    ...envRules({ config, sources, missing }),
   ]) {
     if (keys.some((key) => faultyKeys.has(key))) continue;
     const finding = await find();
@@ -39,7 +37,7 @@ export async function crossCheck(
   return faults;
 }
 
-function limitChecks({ system }: Config): Check[] {
+function limitChecks({ system }: Config): ConfigRule[] {
   return [
     {
       keys: ['OutboxHardBytes', 'OutboxSoftBytes'],
@@ -54,7 +52,7 @@ function limitChecks({ system }: Config): Check[] {
   ];
 }
 
-function tlsChecks({ system: { TlsCert, TlsKey } }: Config): Check[] {
+function tlsChecks({ system: { TlsCert, TlsKey } }: Config): ConfigRule[] {
   if (TlsCert === null && TlsKey === null) return [];
   if (TlsKey === null) return [{ keys: ['TlsKey', 'TlsCert'], find: () => missingBeside('TlsCert') }];
   if (TlsCert === null) return [{ keys: ['TlsCert', 'TlsKey'], find: () => missingBeside('TlsKey') }];
@@ -94,7 +92,7 @@ async function unfit(certFile: string, keyFile: string): Promise<Finding | null>
   }
 }
 
-function redisChecks({ redis }: Config): Check[] {
+function redisChecks({ redis }: Config): ConfigRule[] {
   const ids = redis.busKeys.map(({ id }) => id);
   const twice = ids.find((id, at) => ids.indexOf(id) !== at);
   const cluster = redis.nodes.length > 0;
@@ -146,58 +144,40 @@ function caFinder(file: string): () => Promise<Finding | null> {
   return () => unreadable(file);
 }
 
-/** The old token proves nothing of what is called, so the address has to. */
-function apiChecks({ api }: Config): Check[] {
-  const isRight = !api.legacyToken || api.allow.length > 0;
-  const expected = `addresses in allow (${findKey('api.allow')?.envName}) that may call with the old token; it is good for any text for a minute`;
+/** The old token proves nothing of what is called, so the address has to; and it is made with the secret of a key. */
+function apiChecks({ api }: Config): ConfigRule[] {
+  const allow = `addresses in allow (${findKey('api.allow')?.envName}) that may call with the old token; it is good for any text for a minute`;
+  const keys = `a key in keys (${findKey('api.keys')?.envName}), with whose secret the old token is made; without one every call is answered 401`;
+  const unless = (right: boolean, problem: string, expected: string): Finding | null =>
+    right || !api.legacyToken ? null : { problem, expected };
   return [
     {
       keys: ['api.legacyToken', 'api.allow'],
-      find: () => (isRight ? null : { problem: 'is true and allow is empty', expected }),
+      find: () => unless(api.allow.length > 0, 'is true and allow is empty', allow),
     },
-  ];
-}
-
-function envChecks({ env, db, gzcp, api, redis }: Config): Check[] {
-  if (env === 0) return [];
-  const busKeys = needed(
-    'redis.busKeys',
-    redis.busKeys.length > 0,
-    'at least one key for what nodes tell each other (make a secret: openssl rand -hex 32), e.g. \'[{"id":"a","secret":"…"}]\', the same on all nodes',
-  );
-  const verifyUrl = needed(
-    'gzcp.verifyUrl',
-    gzcp.verifyUrl !== null,
-    'the address that tells whose key it is',
-  );
-  if (env === 1) return [verifyUrl, busKeys];
-  return [
-    verifyUrl,
-    busKeys,
-    needed('api.keys', api.keys.length > 0, 'at least one key for signed calls'),
-    needed(
-      'api.origins',
-      api.origins.length > 0,
-      'the origins of the pages that may connect, e.g. ["https://www.example.com"]',
-    ),
-    needed('db.password', db.password !== '', 'the password of the database'),
     {
-      ...needed(
-        'gzcp.secret',
-        gzcp.secret !== '' || gzcp.token !== null,
-        'the secret shared with the main site',
-      ),
-      keys: ['gzcp.secret', 'gzcp.token'],
+      keys: ['api.legacyToken', 'api.keys'],
+      find: () => unless(api.keys.length > 0, 'is true and keys is empty', keys),
     },
   ];
 }
 
-function needed(path: string, given: boolean, what: string): Check {
-  const envName = findKey(path)?.envName ?? '';
-  return {
-    keys: [path],
-    find: () => (given ? null : { problem: 'is not set', expected: `${what}, here or in ${envName}` }),
-  };
+/** A browser sends scheme, name and a port that is not the usual one, nothing behind; what is written otherwise fits no page. */
+function originChecks({ api }: Config): ConfigRule[] {
+  const wrong = api.origins.find((origin) => originOf(origin) !== origin.toLowerCase());
+  if (wrong === undefined) return [];
+  const right = originOf(wrong);
+  const expected = `origins as browsers send them, without a path or a slash at the end, such as ${right ?? 'https://www.your-site.com'}`;
+  return [{ keys: ['api.origins'], find: () => ({ problem: `has ${valueText(wrong)}`, expected }) }];
+}
+
+/** As a browser would send it; null for what is no origin. Apps have schemes of their own, of which nothing is known. */
+function originOf(text: string): string | null {
+  if (text === 'null') return text;
+  const own = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]*/i.exec(text)?.[0];
+  if (own === undefined) return null;
+  if (!/^https?:/i.test(own)) return own.toLowerCase();
+  return URL.canParse(own) ? new URL(own).origin : null;
 }
 
 /** Where the value came from, or else the file it would be set in. */

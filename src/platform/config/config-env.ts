@@ -21,7 +21,7 @@ export interface TextSettings {
 
 const COMMAND_LINE = 'command line';
 /** Variables that are not keys of a file. */
-const OTHER_NAMES = ['SPUSH_ROOT', 'SPUSH_HOME'];
+const OTHER_NAMES = ['SPUSH_ROOT', 'SPUSH_HOME', 'SPUSH_LOG'];
 /** What people write when they mean PUSHENV. */
 const MEANT_PUSHENV = ['SPUSH_ENV', 'SPUSH_PUSHENV', 'SPUSH_PUSH_ENV'];
 
@@ -76,7 +76,7 @@ function collect(
 
 /** The value that a text means for this key; still to be checked by its schema. */
 export function readText(key: ConfigKey, text: string): { value: unknown } | { problem: string } {
-  const { kinds } = key;
+  const kinds = key.kinds();
   if (text === 'null' && kinds.has('null')) return { value: null };
   if (kinds.has('function')) return { problem: 'is a function and can only be set in its file' };
   if (kinds.has('json')) return readJson(key, text);

@@ -3,6 +3,7 @@
  * option), which key, what is wrong with which value, what is expected. All faults are collected and thrown as one
  * error. Values of secret keys are never shown, nor are the texts of errors about them.
  */
+import { inspect } from 'node:util';
 import type { z } from 'zod';
 import { SpushError } from '../../shared/base/errors.js';
 import { clipped } from '../../shared/base/well-formed.js';
@@ -41,8 +42,21 @@ export function parseValue(
 ): { readonly value: unknown } | { readonly faults: readonly ConfigFault[] } {
   const result = key.schema.safeParse(value);
   if (result.success) return { value: result.data };
-  return { faults: result.error.issues.flatMap((issue) => toFaults(key, value, where, issue)) };
+  const { issues } = result.error;
+  const faults = issues.slice(0, SHOWN_FAULTS).flatMap((issue) => toFaults(key, value, where, issue));
+  const more = issues.length - SHOWN_FAULTS;
+  if (more <= 0) return { faults };
+  const rest = {
+    where,
+    key: key.path,
+    problem: `has ${more} more that are wrong`,
+    expected: expectedOf(key),
+  };
+  return { faults: [...faults, rest] };
 }
+
+/** Of one value: who has a list of thousands that is wrong sees what is wrong, and the answer stays one that can be sent. */
+const SHOWN_FAULTS = 20;
 
 export function expectedOf({ expected, meta }: ConfigKey, path: readonly PropertyKey[] = []): string {
   return meta.unit === undefined ? expected(path) : `${expected(path)} (${meta.unit})`;
@@ -96,6 +110,19 @@ function shown(key: ConfigKey, value: unknown): string {
 /** A value on one short line. */
 export function valueText(value: unknown): string {
   if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
-  return clipped(text, SHOWN_MAX);
+  // JSON has no NaN and no number of 400 digits, and would say null.
+  if (typeof value === 'number') return String(value);
+  return clipped(
+    jsonText(value) ?? inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY }),
+    SHOWN_MAX,
+  );
+}
+
+/** Undefined: JSON has no form of it, as of 10n, or of what holds itself. */
+export function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }

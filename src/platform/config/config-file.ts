@@ -1,11 +1,13 @@
 /**
- * Reads one TypeScript file of an operator (bootstrap.ts, conf/…) at run time with jiti. It is read anew each time, so
+ * Reads one TypeScript file of an operator (bootstrap.ts, conf/…) at run time. It is read anew each time, so
  * that a reload sees what was edited. What it throws becomes a fault with file and line.
  */
-import { existsSync } from 'node:fs';
-import { createJiti } from 'jiti';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { type Context, createContext, runInContext } from 'node:vm';
 import { errorText } from '../../shared/base/errors.js';
 import type { ConfigFault } from './config-fault.js';
+import { readPlainModule } from './plain-module.js';
 
 export type ReadModule =
   | { readonly state: 'missing' }
@@ -17,20 +19,87 @@ export type ReadConf =
   | { readonly state: 'faulty'; readonly fault: ConfigFault }
   | { readonly state: 'read'; readonly values: Readonly<Record<string, unknown>> };
 
-/** A file that waits for something at its top level gets so long; then it is faulty, and nobody waits for it. */
+/** A file that waits for something at its top level, or loops, gets so long; then it is faulty, and nobody waits for it. */
 const READ_MS = 10_000;
+
+let tellReading: (file: string | null) => void = () => {};
+
+/**
+ * The file that is run from now on; null: none is. What a file does to this process (it ends it, or uses up its memory) can then
+ * be told of that file.
+ */
+export function onReading(tell: (file: string | null) => void): void {
+  tellReading = tell;
+}
 
 /** The exports of a file. */
 export async function readModule(file: string, deadlineMs = READ_MS): Promise<ReadModule> {
-  if (!existsSync(file)) return { state: 'missing' };
-  // No cache on disk: it would be written to a folder of whoever runs first, root or not.
-  const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false });
+  const there = lookFor(file);
+  if (there !== 'read') return there;
+  tellReading(file);
   try {
-    const exports: unknown = await withinDeadline(jiti.import(file), deadlineMs);
+    const exports: unknown = await withinDeadline(run(file, deadlineMs), deadlineMs);
     return { state: 'read', exports: isRecord(exports) ? exports : {} };
   } catch (error) {
-    return { state: 'faulty', fault: thrownFault(file, error) };
+    return {
+      state: 'faulty',
+      fault: isEndless(error) ? endlessFault(file, deadlineMs) : thrownFault(file, error),
+    };
+  } finally {
+    tellReading(null);
   }
+}
+
+/** A file that this user may not look for is not taken for one that is not there: its keys would silently be defaults. */
+function lookFor(file: string): 'read' | Exclude<ReadModule, { state: 'read' }> {
+  const faulty = (problem: string, expected: string): ReadModule & { state: 'faulty' } => ({
+    state: 'faulty',
+    fault: { where: file, key: null, problem, expected },
+  });
+  try {
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats === undefined) return { state: 'missing' };
+    if (stats.isFile()) return 'read';
+    // A pipe or a device may never end: it would hold one of the few threads that read files, which nothing can break off.
+    return faulty(stats.isDirectory() ? 'is a folder' : 'is a pipe, a socket or a device', 'a file');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return { state: 'missing' };
+    return faulty(`cannot be looked for: ${errorText(error)}`, 'a file that this user may read');
+  }
+}
+
+async function run(file: string, deadlineMs: number): Promise<unknown> {
+  const module = await readPlainModule(file, await readFile(file, 'utf8'));
+  if (module !== null) return callWithin(module, deadlineMs);
+  const { createJiti } = await import('jiti');
+  // No cache on disk: it would be written to a folder of whoever runs first, root or not.
+  const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false });
+  return await jiti.import(file);
+}
+
+interface Call {
+  call: () => unknown;
+}
+let caller: (Call & Context) | null = null;
+
+/**
+ * What the function answers; a loop in it is broken off, which no timer of this thread could do. After an `await`, and so in
+ * a file that imports others, it is not: a running server reads files in a thread for that (read-again.ts).
+ */
+function callWithin(call: () => unknown, deadlineMs: number): unknown {
+  caller ??= createContext({ call }) as Call & Context;
+  caller.call = call;
+  return runInContext('call()', caller, { timeout: deadlineMs });
+}
+
+/** The error is one of the other context, whose Error is another one. */
+function isEndless(error: unknown): boolean {
+  return isRecord(error) && error['code'] === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+}
+
+function endlessFault(file: string, deadlineMs: number): ConfigFault {
+  const problem = `was not read within ${deadlineMs} ms; is there a loop in it that never ends?`;
+  return { where: file, key: null, problem, expected: null };
 }
 
 async function withinDeadline(reading: Promise<unknown>, deadlineMs: number): Promise<unknown> {
@@ -51,8 +120,13 @@ export async function readConf(file: string): Promise<ReadConf> {
   const module = await readModule(file);
   if (module.state !== 'read') return module;
   const values = module.exports['default'];
-  if (isRecord(values)) return { state: 'read', values };
-  const problem = values === undefined ? 'has no default export' : 'exports by default what is not an object';
+  if (isPlain(values)) return { state: 'read', values };
+  const problem =
+    values === undefined
+      ? 'has no default export'
+      : values instanceof Promise
+        ? 'exports by default a promise, without an await before it'
+        : 'exports by default what is not a plain object';
   return {
     state: 'faulty',
     fault: { where: file, key: null, problem, expected: 'export default { … } with the keys of this file' },
@@ -63,9 +137,16 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What a Map, a promise or an instance of a class holds is not in its own keys: it would say nothing, and defaults count. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (!isRecord(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** The line is in the text of a syntax error (`file:3:2`), or in the stack of one that was thrown. */
 function thrownFault(file: string, error: unknown): ConfigFault {
-  const trace = error instanceof Error ? `${error.message}\n${error.stack ?? ''}` : '';
+  const trace = error instanceof Error ? `${errorText(error)}\n${error.stack ?? ''}` : '';
   const after = trace.indexOf(`${file}:`);
   const line = after < 0 ? null : /^\d+/.exec(trace.slice(after + file.length + 1));
   const [text = ''] = errorText(error).split('\n');

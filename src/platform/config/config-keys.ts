@@ -2,8 +2,8 @@
  * The keys of config-schema.ts as a flat list: for each its file, its path as people write it, its name in the
  * environment, and what it takes in words. Everything that goes through "all keys" goes through this list.
  */
-import { z } from 'zod';
-import { type ConfigFile, configFiles, type KeyMeta } from './config-schema.js';
+import * as z from 'zod';
+import { type Config, type ConfigFile, configFiles, type KeyMeta } from './config-schema.js';
 import { inWords, type JsonSchema, kindsOf, partAt, type ValueKind } from './schema-words.js';
 
 export interface ConfigKey {
@@ -16,7 +16,7 @@ export interface ConfigKey {
   readonly schema: z.ZodType;
   readonly meta: KeyMeta;
   /** Kinds of value it takes as text: decides how the environment is read. */
-  readonly kinds: ReadonlySet<ValueKind>;
+  readonly kinds: () => ReadonlySet<ValueKind>;
   /** What it, or the part of it at this path, takes: `a whole number from 1 to 256`; without the unit. */
   readonly expected: (path?: readonly PropertyKey[]) => string;
 }
@@ -35,13 +35,25 @@ export function keysOf(file: ConfigFile): readonly ConfigKey[] {
   return CONFIG_KEYS.filter((key) => key.file === file);
 }
 
+export function valueAt(
+  config: Pick<Config, ConfigFile>,
+  { file, name }: Pick<ConfigKey, 'file' | 'name'>,
+): unknown {
+  return (config[file] as Readonly<Record<string, unknown>>)[name];
+}
+
 /** `MaxLinkNumber` → `MAX_LINK_NUMBER`, `verifyUrl` → `VERIFY_URL`. */
 export function upperSnake(name: string): string {
   return name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
 }
 
 function toKey(file: ConfigFile, name: string, schema: z.ZodType): ConfigKey {
-  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  // Made when it is asked for: most processes ask for that of none or of a few keys.
+  let made: JsonSchema | null = null;
+  const json = (): JsonSchema => {
+    made ??= z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+    return made;
+  };
   const isFunction = name === 'token' && file === 'gzcp';
   return {
     file,
@@ -50,10 +62,10 @@ function toKey(file: ConfigFile, name: string, schema: z.ZodType): ConfigKey {
     envName: `SPUSH_${file === 'system' ? '' : `${file.toUpperCase()}_`}${upperSnake(name)}`,
     schema,
     meta: schema.meta() as unknown as KeyMeta,
-    kinds: isFunction ? new Set(['function', 'null']) : kindsOf(json),
+    kinds: () => (isFunction ? new Set(['function', 'null']) : kindsOf(json())),
     expected: (path = []) =>
       isFunction
         ? 'a function (timestamp, loginkey, secret) => string, or null'
-        : inWords(partAt(json, path)),
+        : inWords(partAt(json(), path)),
   };
 }

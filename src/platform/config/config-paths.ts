@@ -1,29 +1,27 @@
 /**
- * Where an instance lives on disk. SPUSH_ROOT holds what operators edit, SPUSH_HOME what spush writes. Needs the
- * environment and the mode only, no configuration file: `server stop` must work while a file is faulty.
+ * Where an instance lives on disk. SPUSH_ROOT holds what operators edit, SPUSH_HOME what spush writes,
+ * SPUSH_LOG the logs where they are kept apart (/var/log). Needs the environment and the mode only, no configuration file: `server stop` must work while a file is faulty.
  */
 import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { errorText, SpushError } from '../../shared/base/errors.js';
 import { isFormerMode, isMode } from '../../shared/domain/role.js';
+import { PACKAGE_ROOT } from '../program/program-files.js';
 import { type ConfigFault, configInvalid } from './config-fault.js';
 import { type ConfigFile, ENV_NAMES, type Paths, type PushEnv } from './config-schema.js';
 
 export const DEFAULT_MODE = 'websocket';
 
 export interface PathOptions {
-  readonly cwd: string;
+  /** What relative paths count from; null when it has been removed (present-folder.ts). */
+  readonly cwd: string | null;
   readonly env: NodeJS.ProcessEnv;
   readonly mode: string;
 }
 
 /** Bytes of `sun_path`, less the zero at its end. */
 export const SOCKET_PATH_BYTES_MAX = 107;
-
-/** The package's own folder: holds package.json, bootstrap.ts and conf/ as shipped. */
-export const PACKAGE_ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
 /** Where a server is that may run already. Throws CONFIG_INVALID, or USAGE for what was never the name of a mode. */
 export function locatePaths(options: PathOptions): Paths {
@@ -41,12 +39,14 @@ export function findPaths(options: PathOptions): { paths: Paths; faults: ConfigF
 
 function locate({ cwd, env, mode }: PathOptions): { paths: Paths; faults: ConfigFault[] } {
   const faults: ConfigFault[] = [];
-  const root = env['SPUSH_ROOT'] ? resolve(cwd, env['SPUSH_ROOT']) : nearestRoot(cwd);
-  if (!isFolder(root)) {
-    faults.push({ where: 'SPUSH_ROOT', key: null, problem: `is ${root}`, expected: 'a folder that exists' });
+  const root = env['SPUSH_ROOT'] ? absolute(cwd, env['SPUSH_ROOT']) : nearestRoot(presentOf(cwd));
+  const problem = folderProblem(root);
+  if (problem !== null) {
+    faults.push({ where: 'SPUSH_ROOT', key: null, problem, expected: 'a folder that exists' });
   }
-  const home = env['SPUSH_HOME'] ? resolve(cwd, env['SPUSH_HOME']) : root;
-  const paths = pathsOf({ root, home, mode });
+  const home = env['SPUSH_HOME'] ? absolute(cwd, env['SPUSH_HOME']) : root;
+  const log = env['SPUSH_LOG'] ? absolute(cwd, env['SPUSH_LOG']) : logOf(home);
+  const paths = pathsOf({ root, home, log, mode });
   const length = Buffer.byteLength(paths.socket);
   if (length > SOCKET_PATH_BYTES_MAX) {
     faults.push({
@@ -59,9 +59,23 @@ function locate({ cwd, env, mode }: PathOptions): { paths: Paths; faults: Config
   return { paths, faults };
 }
 
-export function pathsOf({ root, home, mode }: { root: string; home: string; mode: string }): Paths {
+/** Where logs are unless SPUSH_LOG says so. */
+export function logOf(home: string): string {
+  return join(home, 'Log');
+}
+
+export function pathsOf({
+  root,
+  home,
+  log = logOf(home),
+  mode,
+}: {
+  root: string;
+  home: string;
+  log?: string;
+  mode: string;
+}): Paths {
   const temp = join(home, 'Temp');
-  const log = join(home, 'Log');
   return {
     root,
     home,
@@ -106,6 +120,25 @@ function nearestRoot(cwd: string): string {
   }
 }
 
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Throws USAGE for a relative path in a folder that has been removed. */
+export function absolute(cwd: string | null, path: string): string {
+  return isAbsolute(path) ? resolve(path) : resolve(presentOf(cwd), path);
+}
+
+function presentOf(cwd: string | null): string {
+  if (cwd !== null) return cwd;
+  throw new SpushError(
+    'USAGE',
+    'the folder in which this command was typed has been removed: change to one that exists, or set SPUSH_ROOT (and SPUSH_HOME, if it is set) to an absolute path',
+  );
+}
+
+/** Null: it is one. */
+function folderProblem(path: string): string | null {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? null : `is ${path}`;
+  } catch (error) {
+    // No right to look, a loop of links: what the system says.
+    return `is ${path}, which cannot be looked at (${errorText(error)})`;
+  }
 }

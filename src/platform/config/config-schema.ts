@@ -3,7 +3,7 @@
  * restart, and whether it is a secret. Environment names, `spush config show`, masking and docs/CONFIG.md come from here.
  */
 import { availableParallelism } from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KINDS } from '../../shared/domain/kind.js';
 import { hostNodeName, NODE_NAME } from './node-name.js';
 
@@ -30,7 +30,7 @@ const port = z.int().min(0).max(65_535);
 const remotePort = z.int().min(1).max(65_535);
 const count = z.int().min(1);
 /** A day at most: above 24.8 days a timer of Node fires at once. */
-const seconds = z.number().positive().max(86_400);
+const seconds = z.number().min(0.01).max(86_400);
 const bytes = z.int().min(1);
 const deliver = z.enum(['now', 'cron']);
 
@@ -249,6 +249,13 @@ export const systemSchema = z.strictObject({
   LogKeepDays: count.default(14).meta(live('How long moved log files are kept.', 'days')),
 });
 
+/** A URL, or a port behind it, would be looked up as a name that nobody has, and be shown with the password in it. */
+const machine = z
+  .string()
+  .regex(/^(?:[^\s/?#@[\]:]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*(?:%\w+)?)$/i)
+  .meta({ description: 'the name or the IP address of a machine, without scheme and port' });
+const atMachine = (doc: string): KeyMeta => ({ ...restart(doc), address: true });
+
 /** conf/{Env}/db.ts. In PUSHENV 0 the store is a file in Data/ and only `file` counts. */
 export const dbSchema = z.strictObject({
   file: z
@@ -256,7 +263,7 @@ export const dbSchema = z.strictObject({
     .nullable()
     .default(null)
     .meta(restart('PUSHENV 0: path of the embedded store; null: Data/{mode}.db.')),
-  host: z.string().min(1).default('127.0.0.1').meta(restart('MySQL or MariaDB address.')),
+  host: machine.default('127.0.0.1').meta(atMachine('MySQL or MariaDB address.')),
   port: remotePort.default(3306).meta(restart('MySQL or MariaDB port.')),
   user: z.string().default('spush').meta(restart('Database user.')),
   password: z.string().default('').meta(secret('Database password.')),
@@ -299,7 +306,7 @@ const busKey = z.strictObject({
 
 /** conf/{Env}/redis.ts */
 export const redisSchema = z.strictObject({
-  host: z.string().min(1).default('127.0.0.1').meta(restart('Redis address; without sentinels and nodes.')),
+  host: machine.default('127.0.0.1').meta(atMachine('Redis address; without sentinels and nodes.')),
   port: remotePort.default(6379).meta(restart('Redis port.')),
   username: z.string().nullable().default(null).meta(restart('Redis user.')),
   password: z.string().default('').meta(secret('Redis password.')),
@@ -324,19 +331,24 @@ export const redisSchema = z.strictObject({
     .array(server)
     .max(64)
     .default([])
-    .meta(restart('Sentinels as host:port; they say where Redis is, instead of host and port.')),
+    .meta(atMachine('Sentinels as host:port; they say where Redis is, instead of host and port.')),
   sentinelName: z
     .string()
     .min(1)
     .nullable()
     .default(null)
     .meta(restart('Name under which the Sentinels watch Redis, e.g. mymaster.')),
+  sentinelUsername: z
+    .string()
+    .nullable()
+    .default(null)
+    .meta(restart('User at the Sentinels, where it is not their default user.')),
   sentinelPassword: z.string().default('').meta(secret('Password of the Sentinels, if they have one.')),
   nodes: z
     .array(server)
     .max(256)
     .default([])
-    .meta(restart('Some nodes of a Redis Cluster as host:port, instead of host and port.')),
+    .meta(atMachine('Some nodes of a Redis Cluster as host:port, instead of host and port.')),
   busKeys: z
     .array(busKey)
     .max(16)
@@ -411,7 +423,7 @@ export const apiSchema = z.strictObject({
   opsAllow: z
     .array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]))
     .default(['127.0.0.0/8', '::1/128'])
-    .meta(restart('Addresses that may read /metrics and /admin.')),
+    .meta(restart('Addresses that may read /metrics, and are told the reasons of a 503.')),
   origins: z
     .array(z.string().min(1))
     .default([])
@@ -450,7 +462,7 @@ export type PushEnv = keyof typeof ENV_NAMES;
 export interface Paths {
   /** SPUSH_ROOT: holds bootstrap.ts and conf/. */
   readonly root: string;
-  /** SPUSH_HOME: holds Temp/, Log/ and Data/. */
+  /** SPUSH_HOME: holds Temp/, Data/ and, unless SPUSH_LOG puts it elsewhere, Log/. */
   readonly home: string;
   readonly temp: string;
   readonly log: string;

@@ -1,7 +1,7 @@
-/** The configuration as rows, for `spush config show`, the banner and the docs. Secret values are masked here. */
+/** The configuration as rows, for `spush config show` and the docs. Secret values are masked here. */
 
 import { withoutSecrets } from './address-text.js';
-import { CONFIG_KEYS } from './config-keys.js';
+import { CONFIG_KEYS, valueAt } from './config-keys.js';
 import type { ConfigFile, KeyMeta } from './config-schema.js';
 import { sourceText } from './config-source.js';
 import type { LoadedConfig } from './load-config.js';
@@ -19,7 +19,7 @@ export interface ConfigRow {
 
 export const MASK = '***';
 
-export function describeConfig({ config, sources }: LoadedConfig): ConfigRow[] {
+export function describeConfig({ config, sources }: Pick<LoadedConfig, 'config' | 'sources'>): ConfigRow[] {
   const sourceOf = (key: string) => sourceText(sources.get(key) ?? { kind: 'default' });
   const pushEnv: ConfigRow = {
     file: 'bootstrap',
@@ -29,12 +29,12 @@ export function describeConfig({ config, sources }: LoadedConfig): ConfigRow[] {
     apply: 'restart',
     unit: null,
   };
-  const rows = CONFIG_KEYS.map(({ file, name, path, meta }): ConfigRow => {
-    const value: unknown = (config[file] as Readonly<Record<string, unknown>>)[name];
+  const rows = CONFIG_KEYS.map((key): ConfigRow => {
+    const { file, path, meta } = key;
     return {
       file,
       key: path,
-      value: shownValue(meta, value),
+      value: shownValue(meta, valueAt(config, key)),
       source: sourceOf(path),
       apply: meta.apply,
       unit: meta.unit ?? null,

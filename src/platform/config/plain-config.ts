@@ -2,7 +2,7 @@
  * The configuration as plain data: the master loads it once and sends it to its children, so that all processes of a
  * node have the same one. A function cannot be sent; the child that calls it reads it from its file again.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { AssertionError } from '../../shared/base/assert.js';
 import { type ConfigFault, configInvalid } from './config-fault.js';
 import { readConf } from './config-file.js';

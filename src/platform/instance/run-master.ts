@@ -3,8 +3,7 @@
  * neither may import it. main.ts hands the function in.
  */
 import type { LogConsole } from '../../shared/protocol/ipc.js';
-import type { Config } from '../config/config-schema.js';
-import type { LoadOptions } from '../config/load-config.js';
+import type { LoadedConfig, LoadOptions } from '../config/load-config.js';
 
 export interface MasterInfo {
   readonly pid: number;
@@ -14,11 +13,12 @@ export interface MasterInfo {
   readonly warnings: readonly string[];
 }
 
-export interface RunMasterOptions {
-  readonly config: Config;
+export interface RunMasterOptions extends LoadedConfig {
   /** What the configuration was loaded with, for when it is loaded again. */
   readonly loadOptions: LoadOptions;
   readonly version: string;
+  /** The executable as it was called, whose links may be moved to another release before a reload. */
+  readonly launchPath: string;
   /** What standard output gets of the log. */
   readonly console: LogConsole;
   /** Called once, when every process is ready and the port is open. */

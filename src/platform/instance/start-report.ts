@@ -3,12 +3,15 @@
  * the command says what the server is started with: a command line can be read by everybody on the machine, and values of
  * `--set` may be secrets. Then the master says once how the start went.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const startOrderSchema = z.object({
   t: z.literal('start'),
-  /** The options of `server start` that say what is loaded. */
-  args: z.array(z.string()),
+  mode: z.string(),
+  /** Of the command line, by path of the key. */
+  settings: z.record(z.string(), z.string()),
+  /** The executable as the command was called by. */
+  launchPath: z.string(),
 });
 export type StartOrder = z.infer<typeof startOrderSchema>;
 

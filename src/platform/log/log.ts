@@ -17,6 +17,8 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 export interface Log {
+  /** Lines of level debug are written now: looked at before their fields are put together, so that they cost nothing else. */
+  readonly debugging: boolean;
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
@@ -75,7 +77,12 @@ export function openLog(options: LogOptions): OpenLog {
       },
     },
   );
+  const isDebugging = (): boolean => logger.isLevelEnabled('debug');
+  let debugging = isDebugging();
   return {
+    get debugging() {
+      return debugging;
+    },
     debug: (event, fields = {}) => logger.debug(fields, event),
     info: (event, fields = {}) => logger.info(fields, event),
     warn: (event, fields = {}) => logger.warn(fields, event),
@@ -83,6 +90,7 @@ export function openLog(options: LogOptions): OpenLog {
     reopen: () => file?.reopen(),
     setLevel(level) {
       logger.level = level;
+      debugging = isDebugging();
     },
     close: () => file?.close(),
   };
@@ -97,4 +105,4 @@ function readable(terminal: ConsoleStream, colour: boolean): (line: string) => v
 }
 
 /** For tests and for tools that do not log. */
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+export const silentLog: Log = { debugging: false, debug() {}, info() {}, warn() {}, error() {} };

@@ -34,12 +34,12 @@ function parse(line: string): Record<string, unknown> | null {
   }
 }
 
+/** The title of a process, whatever its mode. */
+const TITLE = /^spush\.[\w.-]+\.(?:Master|Worker\.\d+|TaskWorker\.\d+|CrontabScheduler)$/;
+
 /** `spush.websocket.Worker.0` as `Worker.0`. */
-function shortName(process: string): string {
-  return process.replace(
-    /^spush\.[^.]+(?:\.[^.]+)*?\.(?=(?:Master|Worker|TaskWorker|CrontabScheduler)\b)/,
-    '',
-  );
+function shortName(title: string): string {
+  return title.replace(/^spush\..*\.(?=(?:Master|Worker|TaskWorker|CrontabScheduler)\b)/, '');
 }
 
 /** Local time of day, with milliseconds. */
@@ -53,5 +53,6 @@ function clock(iso: string): string {
 /** Control bytes stay escaped, so that no field can draw on the terminal. */
 function shown(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value);
+  if (TITLE.test(value)) return shortName(value);
   return /^[\w./:@+,-]+$/.test(value) ? value : JSON.stringify(value);
 }

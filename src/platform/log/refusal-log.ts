@@ -1,8 +1,10 @@
 /**
  * Who is turned away, and why: for each reason and address a line at the first time, then one in ten seconds at most, with how
  * often it happened since the last one. Whoever is not among the addresses that are remembered shares a line with the others.
+ * At level debug each has a line of its own besides (each-refusal.ts).
  */
 import { type Clock, type Moment, msBetween } from '../../shared/base/clock.js';
+import { eachRefusal } from './each-refusal.js';
 import type { Log, LogFields } from './log.js';
 
 export const REFUSALS_EVERY_MS = 10_000;
@@ -27,7 +29,13 @@ interface Pair {
   readonly event: string;
 }
 
-export function refusalLog(log: Pick<Log, 'warn'>, clock: Pick<Clock, 'moment'>): RefusalLog {
+/** @param hasOwnLines the refused thing says itself at level debug that it was refused */
+export function refusalLog(
+  log: Pick<Log, 'warn' | 'debug' | 'debugging'>,
+  clock: Pick<Clock, 'moment'>,
+  { hasOwnLines = false }: { readonly hasOwnLines?: boolean } = {},
+): RefusalLog {
+  const each = eachRefusal(log, clock);
   /** In the order of their last lines. */
   const pairs = new Map<string, Pair>();
   /** As few as there are reasons. */
@@ -63,6 +71,7 @@ export function refusalLog(log: Pick<Log, 'warn'>, clock: Pick<Clock, 'moment'>)
 
   return {
     warn(event, fields) {
+      if (log.debugging && !hasOwnLines) each(event, fields);
       const now = clock.moment();
       const isKnown = pairs.has(`${event} ${fields.reason} ${fields.address}`);
       if (isKnown || makeRoom(now)) count(pairs, event, fields, now);

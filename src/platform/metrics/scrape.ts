@@ -3,7 +3,7 @@
  * answer in time, or answers nonsense, is left out and counted, so that a hung one cannot blind the monitoring.
  */
 import { AggregatorRegistry, Gauge, type PrometheusContentType, Registry } from 'prom-client';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorText } from '../../shared/base/errors.js';
 import type { Bus } from '../bus/bus.js';
 import type { Log } from '../log/log.js';

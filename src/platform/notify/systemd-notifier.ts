@@ -52,6 +52,8 @@ export function systemdNotify(program: string, notifySocket: string): SendNotice
   return (assignments) =>
     execa(program, [...assignments], {
       env: { NOTIFY_SOCKET: notifySocket },
+      // It needs no folder, and that of this process may have been removed: then nothing could be started in it.
+      cwd: '/',
       timeout: CALL_DEADLINE_MS,
       killSignal: 'SIGKILL',
       stdin: 'ignore',

@@ -32,6 +32,8 @@ import { systemClock } from '../clock/system-clock.js';
 import type { Config } from '../config/config-schema.js';
 import { Troubles } from '../health/troubles.js';
 import { type Log, type LogOptions, type OpenLog, openLog } from '../log/log.js';
+import { packageVersion } from '../program/package-version.js';
+import { programVersion } from '../program/program-version.js';
 import { exitOnFault } from './exit-on-fault.js';
 import {
   type ChildProcessSide,
@@ -54,6 +56,8 @@ export interface ChildContext {
   readonly index: number;
   /** For message ids: no other living process of this node has it. */
   readonly generator: number;
+  /** bootstrap.ts has own jobs or tasks. */
+  readonly hasHooks: boolean;
   /** The node is being started: what is not there yet may be made. Later, what has vanished must not be. */
   readonly firstStart: boolean;
   /** What is random of this start of the node, the same for all its processes. */
@@ -100,7 +104,11 @@ export interface ChildProgram<R extends SpawnedRole> {
 }
 
 export function runChild<R extends SpawnedRole>(role: R, program: ChildProgram<R>): Promise<number> {
-  const runtime = new ChildRuntime(role, program, { side: process, openLog });
+  const runtime = new ChildRuntime(role, program, {
+    side: process,
+    openLog,
+    version: programVersion(packageVersion()),
+  });
   exitOnFault(() => runtime.log);
   outliveMaster((error) => runtime.log.warn('channel.error', { error: errorText(error) }));
   return runtime.run();
@@ -121,6 +129,8 @@ type StopOrder = Omit<StopOptions, 'waiting'>;
 interface RuntimeParts {
   readonly side: ChildSide;
   readonly openLog: (options: LogOptions) => RuntimeLog;
+  /** Of the program that this process has loaded. */
+  readonly version: string;
 }
 
 type Handlers = {
@@ -182,9 +192,9 @@ export class ChildRuntime<R extends SpawnedRole> {
   }
 
   async #start(): Promise<void> {
-    const { index, generator, config: plain, firstStart, nodeRun, console } = await this.#link.init;
+    const { config: plain, console, hasHooks = true, ...init } = await this.#link.init;
     const config = await this.#program.parseConfig(plain);
-    const name = childTitle(config.mode, this.#role, index);
+    const name = childTitle(config.mode, this.#role, init.index);
     this.#parts.side.title = name;
     const log = this.#parts.openLog({
       process: name,
@@ -200,14 +210,14 @@ export class ChildRuntime<R extends SpawnedRole> {
     const current = (): Config => this.#config ?? config;
     const { peer } = this.#link;
     const troubles = this.#troubles;
-    const context = { index, generator, name, firstStart, nodeRun, config, current, log, troubles, peer };
+    const context = { ...init, hasHooks, name, config, current, log, troubles, peer };
     const started = await this.#program.start(context);
     if (this.#ending) return;
     this.#started = started;
     this.#handlers = started.handlers;
     if (this.#config !== config) started.onConfig?.(this.#config);
     for (const go of this.#whenStarted.splice(0)) go(started.handlers);
-    this.#link.peer.note('ready', {});
+    this.#link.peer.note('ready', { version: this.#parts.version });
   }
 
   /** It could not start: the master is told why, and tells the person who waits. */
@@ -238,6 +248,8 @@ export class ChildRuntime<R extends SpawnedRole> {
 
   #endBySelf(reason: string, deadlineMsMax: number, closing: StopOptions['closing']): void {
     const configured = (this.#config?.system.StopSeconds ?? 0) * 1000;
+    // Nobody told it to: the master would go on giving it connections and tasks.
+    this.#link.peer.note('leaving', {});
     void this.#end({ reason, deadlineMs: Math.min(configured, deadlineMsMax), closing });
   }
 
@@ -290,19 +302,21 @@ export class ChildRuntime<R extends SpawnedRole> {
           await this.#end(order);
           return {};
         },
-        stats: async (args) => (await this.#call('stats'))(args),
+        stats: (args) => this.#call('stats', args),
         troubles: () => this.#troubles.report(),
-        answer: async (args) => (await this.#call('answer'))(args),
-        'task.run': async (args) => (await this.#call('task.run'))(args),
-        'crontab.run': async (args) => (await this.#call('crontab.run'))(args),
-        'crontab.show': async (args) => (await this.#call('crontab.show'))(args),
-        'crontab.change': async (args) => (await this.#call('crontab.change'))(args),
-        'nodes.figures': async (args) => (await this.#call('nodes.figures'))(args),
-        pendingCount: async (args) => (await this.#call('pendingCount'))(args),
-        'handoff.leave': async (args) => (await this.#call('handoff.leave'))(args),
-        'handoff.stay': async (args) => (await this.#call('handoff.stay'))(args),
-        'handoff.expect': async (args) => (await this.#call('handoff.expect'))(args),
-        'conn.barrier': async (args) => (await this.#call('conn.barrier'))(args),
+        answer: (args) => this.#call('answer', args),
+        'task.run': (args) => this.#call('task.run', args),
+        'crontab.run': (args) => this.#call('crontab.run', args),
+        'crontab.show': (args) => this.#call('crontab.show', args),
+        'crontab.change': (args) => this.#call('crontab.change', args),
+        'nodes.figures': (args) => this.#call('nodes.figures', args),
+        'user.show': (args) => this.#call('user.show', args),
+        'message.show': (args) => this.#call('message.show', args),
+        pendingCount: (args) => this.#call('pendingCount', args),
+        'handoff.leave': (args) => this.#call('handoff.leave', args),
+        'handoff.stay': (args) => this.#call('handoff.stay', args),
+        'handoff.expect': (args) => this.#call('handoff.expect', args),
+        'conn.barrier': (args) => this.#call('conn.barrier', args),
       },
       notes: {
         bus: (args) => this.#note((notes) => notes.bus?.(args)),
@@ -336,11 +350,19 @@ export class ChildRuntime<R extends SpawnedRole> {
     };
   }
 
-  async #call<N extends keyof ToChild['calls']>(name: N): Promise<CallHandlers<ToChild>[N]> {
-    const handlers = this.#handlers ?? (await this.#handlersLater());
-    const handler = handlers.calls[name];
-    if (!handler) throw new AssertionError(`a ${this.#role} is not asked for ${name}`);
-    return handler;
+  /** At once where that can be: a note that came after the call must not be heard before it. */
+  #call<N extends keyof ToChild['calls']>(
+    name: N,
+    args: ToChild['calls'][N]['args'],
+  ): ReturnType<CallHandlers<ToChild>[N]> | Promise<ToChild['calls'][N]['result']> {
+    const begin = (handlers: Handlers): ReturnType<CallHandlers<ToChild>[N]> => {
+      const handler = handlers.calls[name] as
+        | ((given: typeof args) => ReturnType<CallHandlers<ToChild>[N]>)
+        | undefined;
+      if (!handler) throw new AssertionError(`a ${this.#role} is not asked for ${name}`);
+      return handler(args);
+    };
+    return this.#handlers ? begin(this.#handlers) : this.#handlersLater().then(begin);
   }
 
   #handlersLater(): Promise<Handlers> {

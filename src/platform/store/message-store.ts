@@ -9,11 +9,13 @@
  */
 import type { Kind } from '../../shared/domain/kind.js';
 import type {
+  MessageFacts,
   MessageItem,
   MessageStatus,
   NewMessage,
   ReadMark,
   UnreadCounts,
+  UserBacklog,
 } from '../../shared/domain/message.js';
 import type { MessageId } from '../../shared/domain/message-id.js';
 
@@ -59,6 +61,9 @@ export interface SentMark {
   readonly settled: boolean;
 }
 
+/** Messages of one kind and user that are counted: enough to know that something is wrong, and soon done. */
+export const BACKLOG_COUNTED_MAX = 10_000;
+
 export interface MessageStore {
   /**
    * Keeps all of them or none. Ids rise in the order given. Doubles by (kind, uid, callerId), inside the call too,
@@ -91,6 +96,15 @@ export interface MessageStore {
 
   /** What became of a message; null when unknown or pruned. */
   status(id: MessageId): Promise<MessageStatus | null>;
+
+  /** All that is known of a message, but for what it says; null when unknown or pruned. */
+  inspect(id: MessageId): Promise<MessageFacts | null>;
+
+  /** What is pending of a user, counted: up to BACKLOG_COUNTED_MAX of each kind. */
+  backlog(uid: number): Promise<UserBacklog>;
+
+  /** What waits in a file of this node until the store is back, asked by itself; null: this store has none. */
+  readonly spilled: Pick<MessageStore, 'inspect' | 'backlog'> | null;
 
   /** The job of this kind runs: cron messages accepted until now may be delivered from now on. */
   release(kind: Kind, at: number): Promise<void>;

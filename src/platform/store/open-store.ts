@@ -3,19 +3,16 @@
  * db.ts, or when an earlier run left something in the spill's file, the server's store has a spill.
  */
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import type { Clock } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { MessageIdSource } from '../../shared/domain/message-id.js';
 import type { Config } from '../config/config-schema.js';
 import type { Log } from '../log/log.js';
-import { openSpillFile } from './libsql/libsql-spill.js';
-import { openLibsqlStore } from './libsql/libsql-store.js';
 import type { MessageStore } from './message-store.js';
-import { openMysqlStore } from './mysql/mysql-store.js';
 import type { SpillFile } from './spill/spill-file.js';
 import type { SpillTarget } from './spill/spill-target.js';
-import { type SpillHooks, SpillingStore } from './spill/spilling-store.js';
+import type { SpillHooks } from './spill/spilling-store.js';
+import { spillPath, storePath } from './store-files.js';
 
 export interface OpenStoreDeps {
   readonly ids: MessageIdSource;
@@ -30,19 +27,20 @@ export interface OpenStoreDeps {
 }
 
 export async function openStore(config: Config, deps: OpenStoreDeps): Promise<MessageStore> {
-  const { file, spill: accepting, ...server } = config.db;
+  const { file: _file, spill: accepting, ...server } = config.db;
   const { ids, clock, log, create, onGroup, spillHooks = null } = deps;
   const common = { ids, clock, log, create, ...(onGroup ? { onGroup } : {}) };
-  if (config.env === 0)
-    return openLibsqlStore({ file: file ?? path.join(config.paths.data, `${config.mode}.db`), ...common });
+  // Loaded where they are used: the drivers are large, and each process would hold those it has no use for.
+  if (config.env === 0) {
+    const { openLibsqlStore } = await import('./libsql/libsql-store.js');
+    return openLibsqlStore({ file: storePath(config), ...common });
+  }
+  const { openMysqlStore } = await import('./mysql/mysql-store.js');
   const target = await openMysqlStore({ ...server, ...common });
   const spill = await openSpill(target, spillPath(config), { ...deps, accepting });
   if (spill === null) return target;
+  const { SpillingStore } = await import('./spill/spilling-store.js');
   return new SpillingStore({ target, spill, accepting, hooks: spillHooks, clock, log });
-}
-
-export function spillPath({ paths, mode }: Pick<Config, 'paths' | 'mode'>): string {
-  return path.join(paths.data, `${mode}.spill.db`);
 }
 
 /** Null when there is to be none. */
@@ -52,6 +50,7 @@ async function openSpill(
   { ids, clock, log, create, accepting }: OpenStoreDeps & { readonly accepting: boolean },
 ): Promise<SpillFile | null> {
   if (!accepting && !existsSync(file)) return null;
+  const { openSpillFile } = await import('./libsql/libsql-spill.js');
   let spill: SpillFile;
   try {
     spill = await openSpillFile({ file, ids, clock, log, create: create && accepting });

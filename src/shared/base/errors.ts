@@ -51,7 +51,11 @@ export const ERROR_CODES = {
   LINKS_FULL: { status: 503, exit: EXIT.failed },
   SHUTTING_DOWN: { status: 503, exit: EXIT.failed },
   CONFIG_INVALID: { status: 500, exit: EXIT.config },
+  /** A start or restart would run in another environment than before, and nobody has agreed to that. */
+  ENVIRONMENT_CHANGED: { status: 409, exit: EXIT.config },
   USAGE: { status: 400, exit: EXIT.usage },
+  /** The person who was asked said no. */
+  CANCELLED: { status: 409, exit: EXIT.failed },
   NOT_RUNNING: { status: 503, exit: EXIT.notRunning },
   ALREADY_RUNNING: { status: 409, exit: EXIT.failed },
   START_FAILED: { status: 500, exit: EXIT.failed },
@@ -66,6 +70,8 @@ export const ERROR_CODES = {
   /** The other process did not answer in time, or ended before it answered. */
   RPC_TIMEOUT: { status: 504, exit: EXIT.noAnswer },
   RPC_PEER_GONE: { status: 503, exit: EXIT.failed },
+  /** What was asked for may be with processes or nodes that did not answer. */
+  NODES_SILENT: { status: 504, exit: EXIT.noAnswer },
   RPC_BUSY: { status: 503, exit: EXIT.failed },
   TASK_UNKNOWN: { status: 404, exit: EXIT.failed },
   TASK_FAILED: { status: 500, exit: EXIT.failed },
@@ -146,7 +152,11 @@ export function isSpushError(error: unknown, code?: ErrorCode): error is SpushEr
   return error instanceof SpushError && (code === undefined || error.code === code);
 }
 
-/** The text of anything thrown, for logs and answers. */
+/** The text of anything thrown, for logs and answers. What operators write may throw what has no text. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return Object.prototype.toString.call(error);
+  }
 }

@@ -61,6 +61,45 @@ export interface MessageStatus {
   readonly receipts?: { readonly sent: number; readonly acked: number; readonly read: number };
 }
 
+/**
+ * What a store knows of a message, but for what it says: for the person who asks why it did not arrive. `replaced` is told
+ * apart here; in `MessageStatus` such a message is `expired`, as it is to its reader.
+ */
+export interface MessageFacts extends Omit<MessageStatus, 'state' | 'receipts'> {
+  readonly state: MessageState | 'replaced';
+  /** As in the status; null: it is for one user. */
+  readonly receipts: NonNullable<MessageStatus['receipts']> | null;
+  /** The next message of the same `collapse`; null: not replaced, or that message was deleted already. */
+  readonly replacedBy: MessageId | null;
+  /** It waits for the next run of the job of its kind. */
+  readonly held: boolean;
+  /** Nothing more is to be delivered of it; of a notice this is so for all users only when it was replaced. */
+  readonly settled: boolean;
+  /** What it says, as it is stored, in UTF-8; copies for other users of the same call share it. */
+  readonly bytes: number;
+  /** In the database that all nodes share (or the file that stands for it), or in the spill of one node. */
+  readonly storedIn: 'store' | 'spill';
+}
+
+/** What a user has still to get of one kind. */
+export interface KindBacklog {
+  readonly count: number;
+  /** Of these, sent at least once and not acknowledged. */
+  readonly sent: number;
+  /** Of these, waiting for the next run of the job of the kind. */
+  readonly held: number;
+  /** Unix ms: when the oldest of them was accepted; null: there is none. */
+  readonly oldestAt: number | null;
+}
+
+export interface UserBacklog {
+  /** A message for this user is stored, whatever became of it; notices for everybody do not count. */
+  readonly known: boolean;
+  readonly kinds: Readonly<Record<Kind, KindBacklog>>;
+  /** Of one kind as many were counted as are counted at most: there may be more. */
+  readonly capped: boolean;
+}
+
 export interface UnreadCounts {
   readonly comment: number;
   readonly userNotice: number;

@@ -13,6 +13,12 @@ export function masterTitle(mode: string): string {
   return `spush.${mode}.Master`;
 }
 
+/** Null when it is not the title of a master. */
+export function modeOfTitle(title: string): string | null {
+  const mode = /^spush\.(.+)\.Master$/.exec(title)?.[1];
+  return mode !== undefined && isFormerMode(mode) ? mode : null;
+}
+
 export function childTitle(mode: string, role: SpawnedRole, index: number): string {
   const { title, indexed } = NAMES[role];
   return indexed ? `spush.${mode}.${title}.${index}` : `spush.${mode}.${title}`;

@@ -46,11 +46,33 @@ export interface SessionData {
   login: Login | null;
   /** Of the last traffic in either direction. */
   lastTrafficAt: Moment;
+  /** When the client was heard of last: a whole frame, or the answer to a ping. */
+  lastHeardAt: Moment;
   /** Unreadable frames in a row. */
   unreadable: number;
   /** Messages and read marks written to this socket (their ids) and when, newest last, bounded. */
   readonly seen: Map<string, Moment>;
   readonly life: LifeSigns;
+}
+
+/** What only operators are told of a connection. */
+export interface SessionDetails {
+  readonly address: string;
+  /** Unix ms. */
+  readonly connectedAt: number;
+  /** How long ago the client was heard of last. */
+  readonly heardMsAgo: number;
+  readonly ack: boolean;
+  /** Messages that a client which does not acknowledge was sent and is not known to have. */
+  readonly unconfirmed: number;
+  /** Written, and not taken by the other side. */
+  readonly unsentBytes: number;
+  /** What is pending is being written to it; live messages wait for the end of that. */
+  readonly replaying: boolean;
+  /** Live copies were left out, because it takes its output too slowly; it has still to get them from the store. */
+  readonly leftOut: boolean;
+  /** How long ago the first push was after which nothing was heard; null: something was, or nothing was pushed. */
+  readonly silentMs: number | null;
 }
 
 /** What `GET /api/user/:uid` tells of a connection. */

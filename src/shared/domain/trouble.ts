@@ -15,6 +15,8 @@ export const TROUBLE_NAMES = [
   'fileModes',
   /** The pid file or the file with the identity of the master cannot be written. */
   'instanceFiles',
+  /** The file that says of which environment the data is cannot be written. */
+  'environmentRecord',
   /** The control socket cannot be made. */
   'controlSocket',
   /** The kernel does not let this master claim its mode, so a second start is noticed by files alone. */
@@ -25,10 +27,14 @@ export const TROUBLE_NAMES = [
   'nonces',
   /** systemd cannot be told. */
   'notify',
+  /** The main site failed so often that it is not asked whose keys logins bring. */
+  'mainSite',
   /** A Worker does not answer connections through the front door. */
   'frontDoor',
   /** The limit of open files leaves room for fewer connections than MaxLinkNumber. */
   'descriptors',
+  /** Processes of this node run different versions of the program. */
+  'versions',
 ] as const;
 export type TroubleName = (typeof TROUBLE_NAMES)[number];
 

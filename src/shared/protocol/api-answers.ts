@@ -1,5 +1,5 @@
 /** What the HTTP API answers: `data` of each answer. For types and for the OpenAPI document; own answers are not checked. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { KINDS } from '../domain/kind.js';
 import type { MessageStatus } from '../domain/message.js';
 import { isMessageId, type MessageId } from '../domain/message-id.js';

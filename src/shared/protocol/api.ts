@@ -4,7 +4,7 @@
  *
  * Work on a bad call is bounded: lengths are looked at before contents, and no more than ERRORS_MAX faults are told.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { SpushError } from '../base/errors.js';
 import { RawJson } from '../base/raw-json.js';
 import type { Kind } from '../domain/kind.js';

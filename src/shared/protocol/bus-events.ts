@@ -1,5 +1,5 @@
 /** What travels on the bus. Parsed on arrival as hostile input. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { JsonCursor } from '../base/json-cursor.js';
 import { RawJson } from '../base/raw-json.js';
 import { KINDS } from '../domain/kind.js';

@@ -1,5 +1,7 @@
 /** The control socket: JSON lines between the command line and the master. One entry per command. */
-import { z } from 'zod';
+import * as z from 'zod';
+import { environmentSchema } from './environment.js';
+import { messageShowArgs, messageShownSchema, userShowArgs, userShownSchema } from './inspections.js';
 import { nodeRowSchema, nodeSumsSchema } from './node-figures.js';
 import { warningSchema } from './node-troubles.js';
 
@@ -12,11 +14,22 @@ export const controlEventSchema = z.object({
 });
 export type ControlEvent = z.infer<typeof controlEventSchema>;
 
+const programVersionSchema = z.object({
+  /** With its build: `0.1.0+c922f45432f9`. Null: a process that does not say it. */
+  version: z.string().nullable(),
+  /** Short names: `Master`, `Worker.0`. */
+  processes: z.array(z.string()),
+});
+export type ProgramVersion = z.infer<typeof programVersionSchema>;
+
 export const serverStatusSchema = z.object({
   mode: z.string(),
   env: z.number(),
   pid: z.number(),
+  /** Of the master. */
   version: z.string(),
+  /** Which processes run which version of the program; one entry when all run the same. */
+  versions: z.array(programVersionSchema).default([]),
   /** ISO 8601 */
   startTime: z.string(),
   listen: z.string(),
@@ -47,6 +60,20 @@ export const serverStatusSchema = z.object({
 });
 export type ServerStatus = z.infer<typeof serverStatusSchema>;
 
+const hiddenEditSchema = z.object({
+  key: z.string(),
+  by: z.enum(['environment', 'commandLine']),
+  /** The variable; null for the command line. */
+  variable: z.string().nullable(),
+});
+export type HiddenEditRow = z.infer<typeof hiddenEditSchema>;
+
+const namesSchema = z.array(z.string()).default([]);
+const nameChangesSchema = z
+  .object({ added: namesSchema, removed: namesSchema, changed: namesSchema })
+  .prefault({});
+export type NameChangesRow = z.infer<typeof nameChangesSchema>;
+
 export const reloadResultSchema = z.object({
   /** Workers that were replaced. */
   workers: z.number(),
@@ -61,6 +88,13 @@ export const reloadResultSchema = z.object({
   /** Keys whose new value counts now, and those that need a restart. */
   applied: z.array(z.string()),
   notApplied: z.array(z.string()),
+  /** Keys that were edited in the files without effect, as what the server was started with wins. */
+  hidden: z.array(hiddenEditSchema).default([]),
+  /** Own jobs and tasks of bootstrap.ts that are others than before; then TaskWorkers and CrontabScheduler were replaced. */
+  jobs: nameChangesSchema,
+  tasks: nameChangesSchema,
+  /** Why these do not count everywhere; null: they do. */
+  hooksFailed: z.string().nullable().default(null),
 });
 export type ReloadResult = z.infer<typeof reloadResultSchema>;
 
@@ -80,6 +114,8 @@ export const processRowSchema = z.object({
   /** Null for processes that hold none. */
   connections: z.number().nullable(),
   restarts: z.number(),
+  /** Of the program that it runs, with its build; null as long as it has not said it. */
+  version: z.string().nullable().default(null),
   state: z.enum(['starting', 'ready', 'waiting', 'crashLoop', 'stopping']),
 });
 export type ProcessRow = z.infer<typeof processRowSchema>;
@@ -138,6 +174,29 @@ const rebootRowSchema = z.object({
 });
 export type RebootRow = z.infer<typeof rebootRowSchema>;
 
+/** A value of a key, and where it is from. */
+const readKeySchema = z.object({
+  /** As it may be shown: secrets are masked. */
+  value: z.unknown(),
+  /** `default`, the path of a file, the name of a variable, `command line`, or `config set`. */
+  source: z.string(),
+  from: z.enum(['default', 'file', 'environment', 'commandLine', 'configSet']),
+});
+export type ReadKey = z.infer<typeof readKeySchema>;
+
+/** A key as it counts in the running server. */
+const runningKeySchema = readKeySchema.extend({
+  key: z.string(),
+  apply: z.enum(['live', 'restart']),
+  /** Whether the caller has the same value; null when the caller did not send its digest. */
+  same: z.boolean().nullable(),
+  /** What a reload (of a live key) or a restart would read now; null: the same, or it cannot be read. */
+  next: readKeySchema.nullable(),
+  /** What the files say alone, without the environment and the command line; null: the same. */
+  inFiles: readKeySchema.nullable(),
+});
+export type RunningKey = z.infer<typeof runningKeySchema>;
+
 export const CONTROL_COMMANDS = {
   ping: {
     args: none,
@@ -148,6 +207,10 @@ export const CONTROL_COMMANDS = {
       settings: z.record(z.string(), z.string()).optional(),
       /** It was started with -d; a restart does the same. */
       background: z.boolean().optional(),
+      /** What a restart must not change unnoticed. Earlier versions do not say it. */
+      environment: environmentSchema.optional(),
+      /** What it has now: whoever waits for its work waits so long. */
+      seconds: z.object({ StopSeconds: z.number(), TaskSeconds: z.number() }).optional(),
     }),
   },
   'server.status': { args: none, data: serverStatusSchema },
@@ -189,8 +252,30 @@ export const CONTROL_COMMANDS = {
       warning: z.string().nullable().default(null),
     }),
   },
+  /** What counts now, and how it differs from the caller's configuration and from the files. */
+  'config.show': {
+    args: z.object({
+      /** Of the digests, by key, of the caller's own values (`valueDigest`). */
+      nonce: z.string().min(16).max(128).optional(),
+      digests: z.record(z.string(), z.string()).default({}),
+    }),
+    data: z.object({
+      pid: z.number(),
+      version: z.string(),
+      env: z.number(),
+      /** The folder of its files. */
+      root: z.string(),
+      keys: z.array(runningKeySchema),
+      /** Why nothing is said of what a reload would read: it would be refused, or they could not be read. */
+      fault: z.object({ kind: z.enum(['refused', 'notRead']), text: z.string() }).nullable(),
+    }),
+  },
   /** Every process opens the log file anew, after somebody has moved it away; `processes`: how many. */
   'log.reopen': { args: none, data: z.object({ processes: z.number() }) },
+  /** What is known of a user on all nodes, and what could not be asked. */
+  'user.show': { args: userShowArgs, data: userShownSchema },
+  /** What is known of a message, but for what it says. */
+  'message.show': { args: messageShowArgs, data: messageShownSchema },
   'crontab.run': {
     args: z.object({ name: z.string().min(1), wait: z.boolean().default(false) }),
     /** `durationMs` is null when the job's end was not waited for. */

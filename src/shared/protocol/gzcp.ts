@@ -1,5 +1,5 @@
 /** What the main site answers when it is asked whose key it is. Parsed as hostile input: a login hangs on it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { wholeNumber } from './whole-number.js';
 
 /** `uid` 0: nobody's. Decimal text is a number here too: PHP sends what it read from a database as text. */

@@ -48,6 +48,8 @@ export interface TravellingSession {
   readonly connectedAt: number;
   readonly login: Login | null;
   readonly lastTrafficAt: number;
+  /** A Worker of an earlier version does not say it. */
+  readonly lastHeardAt?: number;
   readonly unreadable: number;
   readonly seen: readonly (readonly [string, number])[];
   readonly life: TravellingLife;

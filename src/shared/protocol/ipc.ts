@@ -3,10 +3,12 @@
  * `hands` carry the handle of a socket beside their data. Strings and plain data only; the transport is the IPC channel
  * between master and child.
  */
+import type { MessageId } from '../domain/message-id.js';
 import type { SpawnedRole } from '../domain/role.js';
 import type { TroubleReport } from '../domain/trouble.js';
 import type { CrontabRow } from './control-commands.js';
 import type { ExpectedSession, LeaveResult, TravellingSession } from './handoff.js';
+import type { MessageShown, UserShown } from './inspections.js';
 import type { NodeFigures } from './node-figures.js';
 import type { NodeTroubles } from './node-troubles.js';
 import type { Answers, QuestionName } from './questions.js';
@@ -102,8 +104,8 @@ export interface ToMaster extends MessageMap {
   readonly notes: {
     /** The child listens now: what was sent before may be lost. The answer is `init`. */
     hello: Record<string, never>;
-    /** Everything is open. */
-    ready: Record<string, never>;
+    /** Everything is open. `version`: of the program that it has loaded; one of an earlier version does not say it. */
+    ready: { version?: string };
     /** It cannot start: the reason, for the person who typed the command. */
     failed: { code: string; message: string };
     bus: { parcels: readonly BusParcel[] };
@@ -111,6 +113,10 @@ export interface ToMaster extends MessageMap {
     'bus.lost': Record<string, never>;
     'bus.unfollow': { uid: number };
     'permits.return': { pool: PermitPool; n: number };
+    /** It ends by itself, on a signal: nothing new is to be given to it. */
+    leaving: Record<string, never>;
+    /** It was to leave and stays: it takes connections again. */
+    staying: Record<string, never>;
     /** What a stopping child still waits for, in words. */
     waiting: { what: string };
     /** Connections a leaving Worker has still to hand over, those on their way included; and how many were adopted. */
@@ -161,6 +167,10 @@ export interface ToChild extends MessageMap {
       args: { deadlineMs: number };
       result: { nodes: readonly NodeFigures[]; silent: readonly string[] };
     };
+    /** What is known of a user on all nodes; what did not answer is named in it. */
+    'user.show': { args: { uid: number; next: number }; result: UserShown };
+    /** What is known of a message; NOT_FOUND when it is nowhere, another code when that cannot be known. */
+    'message.show': { args: { id: MessageId }; result: MessageShown };
     /** Counts what is pending in the store. */
     pendingCount: { args: Record<string, never>; result: { pending: number } };
     /** Take no new connections and hand over the open ones. Answered when none is left, or after `handoff.abort`. */
@@ -184,6 +194,8 @@ export interface ToChild extends MessageMap {
       index: number;
       generator: number;
       config: unknown;
+      /** bootstrap.ts has own jobs or tasks, so that whoever runs these has to read it. A master of an earlier version does not say it. */
+      hasHooks?: boolean;
       /** The node is being started: what is not there yet may be made. Later, what has vanished must not be. */
       firstStart: boolean;
       /** What is random of this start of the node. */
@@ -220,6 +232,8 @@ export interface RoleMessages {
       | 'stats'
       | 'answer'
       | 'nodes.figures'
+      | 'user.show'
+      | 'message.show'
       | 'pendingCount'
       | 'handoff.leave'
       | 'handoff.stay'

@@ -1,5 +1,5 @@
 /** The figures of one node, as its master adds them up, and those of all nodes together. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const name = z.string().max(256);
 const count = z.number().min(0);
@@ -22,7 +22,15 @@ export type NodeSums = z.infer<typeof sums>;
 export const nodeSumsSchema = sums;
 
 /** A node's row in `server status`. */
-export const nodeRowSchema = z.object({ node: name, version: name, startTime: name, ...sums.shape });
+export const nodeRowSchema = z.object({
+  node: name,
+  /** Of its master. */
+  version: name,
+  /** Of all its processes, each once; several while an update has not reached all of them. */
+  versions: z.array(name).max(256).optional(),
+  startTime: name,
+  ...sums.shape,
+});
 export type NodeRow = z.infer<typeof nodeRowSchema>;
 
 /** As nodes tell each other. */

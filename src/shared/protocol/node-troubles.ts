@@ -1,5 +1,5 @@
 /** The troubles of a node: of its master and of all its children, as `server status` and the metrics show them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { TROUBLE_NAMES, type TroubleName, type TroubleReport } from '../domain/trouble.js';
 
 const troubleName = z.enum(TROUBLE_NAMES);

@@ -1,13 +1,26 @@
 /** What any process may ask all processes that hold sockets. */
-import { z } from 'zod';
-import type { SessionSummary } from '../domain/session.js';
+import * as z from 'zod';
+import type { MessageFacts, UserBacklog } from '../domain/message.js';
+import type { MessageId } from '../domain/message-id.js';
+import type { SessionDetails, SessionSummary } from '../domain/session.js';
 import { type NodeFigures, nodeFiguresSchema } from './node-figures.js';
+import { messageFactsSchema, messageIdSchema, userBacklogSchema } from './store-facts.js';
 
 export interface Questions {
   /** Where and with what a user is connected. */
-  online: { args: { uid: number }; result: { connections: SessionSummary[] } };
-  /** Close all of a user's connections (4003). */
-  kick: { args: { uid: number; reason: string }; result: { closed: number } };
+  online: {
+    /** `details`: all that an operator may know of them; processes of an earlier version leave it out. */
+    args: { uid: number; details?: boolean | undefined };
+    result: {
+      connections: (SessionSummary & { details?: SessionDetails | undefined })[];
+      /** With `details`, where there is a spill: what waits in it for the user; null: its file did not answer. */
+      spilled?: { node: string; backlog: UserBacklog | null } | undefined;
+    };
+  };
+  /** What the spill of the node knows of a message; its processes share it, and answer the same. */
+  spilled: { args: { id: MessageId }; result: { node: string; message: MessageFacts | null } };
+  /** Close all of a user's connections (4003). `late`: it was asked while the answerer was cut off; they may come back. */
+  kick: { args: { uid: number; reason: string; late?: boolean | undefined }; result: { closed: number } };
   /** A page of logged-in users' ids, rising, above `after`. */
   uids: { args: { after: number; limit: number }; result: { uids: number[]; next: number | null } };
   /** The process's metrics, as prom-client's JSON. */
@@ -30,6 +43,7 @@ export interface Answers<R> {
  */
 export const QUESTION_REACH = {
   online: 'everywhere',
+  spilled: 'everywhere',
   kick: 'everywhere',
   uids: 'node',
   metrics: 'node',
@@ -48,6 +62,18 @@ const session = z.object({
   worker: text,
 }) satisfies z.ZodType<SessionSummary>;
 
+const details = z.object({
+  address: text,
+  connectedAt: z.number(),
+  heardMsAgo: z.number(),
+  ack: z.boolean(),
+  unconfirmed: z.number(),
+  unsentBytes: z.number(),
+  replaying: z.boolean(),
+  leftOut: z.boolean(),
+  silentMs: z.number().nullable(),
+}) satisfies z.ZodType<SessionDetails>;
+
 /** What comes from another node is parsed with these. */
 export const questionSchemas: {
   readonly [Q in QuestionName]: {
@@ -56,11 +82,18 @@ export const questionSchemas: {
   };
 } = {
   online: {
-    args: z.object({ uid }),
-    result: z.object({ connections: z.array(session).max(10_000) }),
+    args: z.object({ uid, details: z.boolean().optional() }),
+    result: z.object({
+      connections: z.array(session.extend({ details: details.optional() })).max(10_000),
+      spilled: z.object({ node: text, backlog: userBacklogSchema.nullable() }).optional(),
+    }),
+  },
+  spilled: {
+    args: z.object({ id: messageIdSchema }),
+    result: z.object({ node: text, message: messageFactsSchema.nullable() }),
   },
   kick: {
-    args: z.object({ uid, reason: z.string().max(1024) }),
+    args: z.object({ uid, reason: z.string().max(1024), late: z.boolean().optional() }),
     result: z.object({ closed: z.int().min(0) }),
   },
   uids: {

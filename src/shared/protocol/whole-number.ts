@@ -2,7 +2,7 @@
  * Whole numbers as the main site sends them: PHP gives what it read from a form or a database as text, and sends it on as
  * it is. So decimal text is a number wherever the main site sends one: digits only, no sign, no blanks, no zeros in front.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Not above 2^53 - 1: the check for a safe integer comes after it. */
 const DECIMAL = /^(?:0|[1-9]\d{0,15})$/;

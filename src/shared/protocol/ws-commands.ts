@@ -1,5 +1,5 @@
 /** What a client sends: one JSON object per text frame, checked against these. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { KINDS } from '../domain/kind.js';
 import type { ReadMark } from '../domain/message.js';
 import { isMessageId, type MessageId } from '../domain/message-id.js';

@@ -2,7 +2,7 @@
  * The users who are logged in on this node, in pages of rising ids. Each Worker pages through its own users; a page of
  * the whole goes as far as every Worker has told, so that a user of several Workers comes once and memory stays small.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { SpushError } from '../../shared/base/errors.js';
 import type { Answers, Questions } from '../../shared/protocol/questions.js';
 

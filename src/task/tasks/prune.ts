@@ -1,6 +1,6 @@
 /** `prune`: deletes what expired long enough ago, in slices, so that no other writer waits for long. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { MessageStore } from '../../platform/store/message-store.js';
 import type { Clock } from '../../shared/base/clock.js';
 import type { BuiltInTask } from '../../shared/domain/built-in-tasks.js';

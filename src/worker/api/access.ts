@@ -30,14 +30,21 @@ export interface BodyOfCall {
   readonly onProven: () => void;
 }
 
+export interface ProvenCall {
+  /** Answers the parsed body, when it is asked for. */
+  readonly body: () => unknown;
+  /** The id of the key that the call was proved with; null: it needed none. */
+  readonly key: string | null;
+}
+
 export interface Access {
   clientAddress(req: IncomingMessage): string;
   /** Throws FORBIDDEN when calls of this kind may not come from there. */
   assertAddress(rule: AccessRule, address: string): void;
   /** Throws FORBIDDEN for a call without a proof that a page of elsewhere makes, in PUSHENV 0. */
   assertNotForeign(rule: AccessRule, req: IncomingMessage): void;
-  /** Throws UNAUTHORIZED. Answers the parsed body, when it is asked for. */
-  prove(req: IncomingMessage, address: string, body: BodyOfCall): Promise<() => unknown>;
+  /** Throws UNAUTHORIZED. */
+  prove(req: IncomingMessage, address: string, body: BodyOfCall): Promise<ProvenCall>;
 }
 
 export function createAccess({ config, nonces, clock, log }: AccessDeps): Access {
@@ -70,7 +77,8 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
     },
 
     assertNotForeign(rule, { headers }) {
-      if (rule === 'open' || isSigned(headers)) return;
+      // Only where the signature is looked at.
+      if (rule === 'open' || (rule === 'signed' && isSigned(headers))) return;
       const reason = foreign(headers);
       if (reason !== null) throw new SpushError('FORBIDDEN', reason);
     },
@@ -87,9 +95,9 @@ export function createAccess({ config, nonces, clock, log }: AccessDeps): Access
       const body = once(() => parseBody(raw, req.headers));
       // An old token can be in a body only when there is one: a GET without is judged by its query.
       const fields = () => (raw.length === 0 ? null : body());
-      const { by } = await verifier.checkCall(proof, head, raw, fields);
-      if (by !== 'open') onProven();
-      return body;
+      const proven = await verifier.checkCall(proof, head, raw, fields);
+      if (proven.by !== 'open') onProven();
+      return { body, key: proven.by === 'open' ? null : proven.keyId };
     },
   };
 }

@@ -13,6 +13,7 @@ import polka from 'polka';
 import type { NonceGuard } from '../../platform/auth/call-verifier.js';
 import type { Bus } from '../../platform/bus/bus.js';
 import type { Config } from '../../platform/config/config-schema.js';
+import { eachRefusal } from '../../platform/log/each-refusal.js';
 import type { Log } from '../../platform/log/log.js';
 import { refusalLog } from '../../platform/log/refusal-log.js';
 import { seldomLog } from '../../platform/log/seldom-log.js';
@@ -73,6 +74,7 @@ export function createApi(deps: ApiDeps): Api {
   const bodies = new BodyBudget(deps.clock);
   const seldom = seldomLog(deps.log, deps.clock);
   const refusals = refusalLog(deps.log, deps.clock);
+  const each = eachRefusal(deps.log, deps.clock);
   const routes: Route[] = [
     ...pushRoutes(deps),
     ...questionRoutes(deps),
@@ -91,10 +93,11 @@ export function createApi(deps: ApiDeps): Api {
     access.assertAddress(route.access, address);
     access.assertNotForeign(route.access, req);
     const isOperator = isOfOperators(req);
-    if (route.access !== 'signed') return await route.handle({ params, body: () => null, isOperator });
+    if (route.access !== 'signed')
+      return await route.handle({ params, body: () => null, key: null, isOperator });
     const lease = bodies.open(address);
     try {
-      const body = await access.prove(req, address, {
+      const { body, key } = await access.prove(req, address, {
         async readRaw() {
           if (waiting.has(req)) assertAnnouncedFits(req);
           if (waiting.delete(req)) res.writeContinue();
@@ -102,7 +105,7 @@ export function createApi(deps: ApiDeps): Api {
         },
         onProven: () => lease.prove(),
       });
-      return await route.handle({ params, body, isOperator });
+      return await route.handle({ params, body, key, isOperator });
     } finally {
       lease.close();
     }
@@ -122,7 +125,7 @@ export function createApi(deps: ApiDeps): Api {
       reply(req, res, await work());
     } catch (error) {
       if (error instanceof CallerGone) return;
-      if (isSpushError(error) && REFUSALS.has(error.status)) refused(req, path, error.code);
+      if (isSpushError(error)) noteRefused(req, path, error);
       reply(req, res, fault(isSpushError(error) ? told(req, error, path) : internal(error, path)));
     }
   }
@@ -133,6 +136,13 @@ export function createApi(deps: ApiDeps): Api {
     if (outside === error || isOfOperators(req)) return error;
     seldom.warn('api.unavailable', { path, code: error.code, error: error.message });
     return outside;
+  }
+
+  /** A call that could not be answered for a reason of ours is told by `api.unavailable`, seldom; one by one at debug. */
+  function noteRefused(req: IncomingMessage, path: string, { status, code }: SpushError): void {
+    if (REFUSALS.has(status)) refused(req, path, code);
+    else if (status >= 500 && deps.log.debugging)
+      each('api.refused', { reason: code, address: access.clientAddress(req), path });
   }
 
   function refused(req: IncomingMessage, path: string, reason: string): void {

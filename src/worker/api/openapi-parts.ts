@@ -1,5 +1,5 @@
 /** Pieces of the OpenAPI document that every path uses: schemas out of zod, answers, faults, the signature. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { FIELDS_V1, FIELDS_V2, SIGNATURE_HEADERS, TOLERANCE_SECONDS } from '../../platform/auth/signature.js';
 import { faultDataSchema } from '../../shared/protocol/api-answers.js';
 

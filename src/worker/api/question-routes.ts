@@ -1,5 +1,6 @@
 /** What the main site may ask about: a message's state, a user's connections; and the order to close these. */
 import type { Bus } from '../../platform/bus/bus.js';
+import type { Log } from '../../platform/log/log.js';
 import type { MessageStore } from '../../platform/store/message-store.js';
 import { SpushError } from '../../shared/base/errors.js';
 import { isMessageId } from '../../shared/domain/message-id.js';
@@ -17,9 +18,10 @@ const KICK_DEADLINE_MS = 2000;
 export interface QuestionDeps {
   readonly store: Pick<MessageStore, 'status'>;
   readonly bus: Pick<Bus, 'ask'>;
+  readonly log: Pick<Log, 'debug' | 'debugging'>;
 }
 
-export function questionRoutes({ store, bus }: QuestionDeps): Route[] {
+export function questionRoutes({ store, bus, log }: QuestionDeps): Route[] {
   return [
     {
       method: 'GET',
@@ -41,11 +43,12 @@ export function questionRoutes({ store, bus }: QuestionDeps): Route[] {
       method: 'POST',
       pattern: '/api/user/kick',
       access: 'signed',
-      async handle({ body }) {
+      async handle({ body, key }) {
         const { uid, reason } = parseKick(body());
         // Each Worker forgets the user's logins before his connections close and come back.
         const { answers, silent } = await bus.ask('kick', { uid, reason }, { deadlineMs: KICK_DEADLINE_MS });
         const closed = answers.reduce((sum, answer) => sum + answer.result.closed, 0);
+        if (log.debugging) log.debug('user.kicked', { uid, key, closed, silent: silent.length });
         return success({ uid, closed, ...missing(silent) } satisfies Kicked);
       },
     },

@@ -7,6 +7,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   /** The parsed body; throws BAD_REQUEST or UNSUPPORTED_MEDIA. */
   readonly body: () => unknown;
+  /** The id of the key that the call was proved with; null: it needed none. */
+  readonly key: string | null;
   /** The caller is at an address of operators: faults on our side are told with paths and hosts. */
   readonly isOperator: boolean;
 }

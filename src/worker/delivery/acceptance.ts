@@ -1,14 +1,18 @@
 /**
  * What the HTTP API asks of delivery: keep these messages, then get them to whoever is online.
- * The answer comes after the commit and does not wait for any screen.
+ * The answer comes after the commit and does not wait for any screen; that of a large call waits until the bus has taken its
+ * news, so that what its caller sends next comes after it.
  */
 import type { Bus } from '../../platform/bus/bus.js';
+import { PacedNews } from '../../platform/bus/paced-news.js';
 import type { Log } from '../../platform/log/log.js';
 import type { MessageStore } from '../../platform/store/message-store.js';
+import type { Clock } from '../../shared/base/clock.js';
 import { errorText } from '../../shared/base/errors.js';
 import type { Kind } from '../../shared/domain/kind.js';
 import type { MessageItem, NewMessage } from '../../shared/domain/message.js';
 import { ID_ZERO, idBefore, type MessageId } from '../../shared/domain/message-id.js';
+import type { BusEvent } from '../../shared/protocol/bus-events.js';
 import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
 
 /** Users whose repeated messages are read from the store at once. */
@@ -36,7 +40,8 @@ export interface Acceptance {
 
 export interface AcceptanceDeps {
   readonly store: Pick<MessageStore, 'accept' | 'pendingForMany'>;
-  readonly bus: Pick<Bus, 'publish'>;
+  readonly bus: Pick<Bus, 'publish' | 'probe'>;
+  readonly clock: Pick<Clock, 'moment'>;
   readonly log: Pick<Log, 'warn'>;
 }
 
@@ -55,25 +60,27 @@ export function createAcceptance(deps: AcceptanceDeps): Acceptance {
   return {
     async accept(messages) {
       const stored = await deps.store.accept(messages);
+      const news = new PacedNews(deps.bus, deps.clock);
       const published = new Set<MessageId>();
       const repeated: Repeated[] = [];
       let duplicates = 0;
       let spilled = 0;
-      messages.forEach((message, index) => {
+      for (const [index, message] of messages.entries()) {
         const accepted = stored[index];
-        if (!accepted) return;
+        if (!accepted) continue;
         const { id, duplicate, unsent } = accepted;
         if (duplicate) duplicates += 1;
         if (accepted.spilled) spilled += 1;
-        if (!unsent || published.has(id)) return;
-        // What is spilled cannot be read.
-        if (duplicate && !accepted.spilled)
-          repeated.push({ kind: message.kind, uid: message.uid ?? ANYBODY, id });
+        if (!unsent || published.has(id)) continue;
+        // What is spilled cannot be read; it is published when it has moved to the store.
+        if (duplicate && accepted.spilled) continue;
+        if (duplicate) repeated.push({ kind: message.kind, uid: message.uid ?? ANYBODY, id });
         else if (message.deliver === 'now') {
-          publish(deps.bus, itemOf(message, id));
+          news.publish(newsOf(itemOf(message, id)));
           published.add(id);
+          if (news.isFull) await news.taken();
         }
-      });
+      }
       publishLater(repeated);
       return { accepted: stored.length - duplicates, duplicates, spilled, ids: stored.map(({ id }) => id) };
     },
@@ -91,10 +98,11 @@ interface Repeated {
  * first, when it is due, whatever the repetition says: another copy of it may be on its way, and the reader's inbox has it.
  */
 async function publishStored(
-  { store, bus, log }: AcceptanceDeps,
+  { store, bus, clock, log }: AcceptanceDeps,
   repeated: readonly Repeated[],
 ): Promise<void> {
   const wanted = new Set(repeated.map(({ id }) => id));
+  const news = new PacedNews(bus, clock);
   try {
     for (const kind of new Set(repeated.map((each) => each.kind))) {
       const ofKind = repeated.filter((each) => each.kind === kind);
@@ -103,8 +111,11 @@ async function publishStored(
       const uids = [...new Set(ofKind.map(({ uid }) => uid))];
       for (let from = 0; from < uids.length; from += USERS_PER_READ) {
         const pending = await store.pendingForMany(uids.slice(from, from + USERS_PER_READ), query);
-        for (const items of pending.values())
-          for (const item of items) if (wanted.delete(item.id)) publish(bus, item);
+        for (const item of [...pending.values()].flat()) {
+          if (!wanted.delete(item.id)) continue;
+          news.publish(newsOf(item));
+          if (news.isFull) await news.taken();
+        }
       }
     }
   } catch (error) {
@@ -113,9 +124,8 @@ async function publishStored(
   }
 }
 
-function publish(bus: Pick<Bus, 'publish'>, item: MessageItem): void {
-  if (item.uid === undefined) bus.publish({ t: 'notice', item });
-  else bus.publish({ t: 'push', uid: item.uid, items: [item] });
+function newsOf(item: MessageItem): BusEvent {
+  return item.uid === undefined ? { t: 'notice', item } : { t: 'push', uid: item.uid, items: [item] };
 }
 
 function itemOf(message: NewMessage, id: MessageId): MessageItem {

@@ -69,6 +69,7 @@ export class Canary {
   #session(): LiveSession {
     const connection: Connection = {
       open: true,
+      unsentBytes: 0,
       put: () => {},
       tell: () => {},
       offer: (frame) => {

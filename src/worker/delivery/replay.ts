@@ -90,11 +90,12 @@ export class Replays {
     if (!replay && !retry && !gap) return null;
     const { held, ...state } = replay ?? newReplayState();
     const back = state.overflowed ? justBefore(state.after) : state.after;
+    const owed = olderOf(state, retry);
     const travelling = {
       after: state.again || retry ? null : back,
       held,
-      missedAbove: older(state.missedAbove, missed && idBefore(missed)),
-      settledSince: older(state.settledSince, retry?.settledSince ?? null),
+      missedAbove: older(owed.missedAbove, missed && idBefore(missed)),
+      settledSince: owed.settledSince,
     };
     if (!gap || !isLoggedIn(session)) return travelling;
     return { ...travelling, ...this.#afterGap(gap, session.data.login, travelling), after: null };
@@ -117,11 +118,7 @@ export class Replays {
   }
 
   /** How far back to look; a gap that began before that is told to the reader, who can look himself. */
-  #afterGap(
-    { since }: Gap,
-    login: Login,
-    state: Pick<ReplayState, 'settledSince' | 'missedAbove'>,
-  ): Pick<ReplayState, 'settledSince' | 'missedAbove'> {
+  #afterGap({ since }: Gap, login: Login, state: Owed): Owed {
     const now = this.#deps.clock.now();
     const beganAt = since - COMMIT_MS_MAX;
     // A login that is ahead of the clock was made before that was set back.
@@ -213,16 +210,15 @@ export class Replays {
   }
 
   #retryLater({ session, uid, state }: Run): void {
-    const { settledSince: before = null } = this.#forgetRetry(session) ?? {};
-    const settledSince = older(state.settledSince, before);
+    const owed = olderOf(state, this.#forgetRetry(session));
     const timer = setTimeout(() => {
       this.#retries.delete(session);
       if (!isOf(session, uid)) return;
       session.replay ??= newReplayState();
-      session.replay.settledSince = older(session.replay.settledSince, settledSince);
+      Object.assign(session.replay, olderOf(session.replay, owed));
       this.start(session, null);
     }, RETRY_MS);
-    this.#retries.set(session, { timer, settledSince });
+    this.#retries.set(session, { timer, ...owed });
   }
 
   #forgetRetry(session: LoggedInSession): Retry | null {
@@ -234,9 +230,11 @@ export class Replays {
   }
 }
 
-interface Retry {
+/** What a reader is owed besides what is pending. */
+type Owed = Pick<ReplayState, 'settledSince' | 'missedAbove'>;
+
+interface Retry extends Owed {
   readonly timer: NodeJS.Timeout;
-  readonly settledSince: MessageId | null;
 }
 
 /** One replay, bound to the login it began with by its state: another login has another one. */
@@ -253,6 +251,13 @@ function pageFor(run: Run): PageFor {
 
 function isCurrent({ session, state, uid }: Run): boolean {
   return session.replay === state && isOf(session, uid);
+}
+
+function olderOf(one: Owed, other: Owed | null): Owed {
+  return {
+    settledSince: older(one.settledSince, other?.settledSince ?? null),
+    missedAbove: older(one.missedAbove, other?.missedAbove ?? null),
+  };
 }
 
 function older(one: MessageId | null, other: MessageId | null): MessageId | null {

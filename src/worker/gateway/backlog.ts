@@ -1,7 +1,7 @@
 /**
- * What all connections of this Worker have unsent together, bounded. Who is behind gets no more live copies while it is too much,
- * pages of messages are not read, and those who have stood still longest are given up. Who takes what he is sent notices
- * nothing.
+ * What all connections of this Worker have unsent together, bounded. While it is too much, whoever is behind gets no more live
+ * copies, pages of messages are not read, and those are given up who have stood still longest, then those who take what they
+ * are sent more slowly than any line does. The last part is for users who have nothing unsent: they wait for nobody.
  */
 import { type Clock, type Moment, msBetween } from '../../shared/base/clock.js';
 
@@ -9,6 +9,8 @@ export interface BehindConnection {
   /** Null: nobody's. */
   readonly uid: number | null;
   readonly unsentBytes: number;
+  /** What it has taken so far; only ever compared with an earlier one. */
+  readonly takenBytes: number;
   /** For how long nothing of it has moved, as far as it was looked at. */
   stoodStillMs(now: Moment): number;
   giveUp(): void;
@@ -24,8 +26,19 @@ export interface BacklogDeps {
 const USER_PART = 1 / 8;
 /** Sums are made anew after this: output leaves without a word. */
 const COUNT_MS = 20;
-/** Who moves is not given up, however slowly. */
+/** Who has only just begun to stand still is not given up … */
 const STILL_MS = 2_000;
+/** … nor who takes so much in this time, as long as there is so much to take. */
+const SLOW_MS = 8_000;
+const SLOW_BYTES = 64 * 1024;
+/** Users who have something unsent may fill this part. */
+const BEHIND_PART = 7 / 8;
+
+/** A moment at which there was no room, and how far everybody was then. */
+interface Sample {
+  readonly at: Moment;
+  readonly of: ReadonlyMap<BehindConnection, { readonly taken: number; readonly unsent: number }>;
+}
 
 export class Backlog {
   readonly #deps: BacklogDeps;
@@ -35,6 +48,7 @@ export class Backlog {
   #countedAt: Moment | null = null;
   /** Since the last count: it looks at everybody. */
   #triedToMakeRoom = false;
+  #sample: Sample | null = null;
 
   constructor(deps: BacklogDeps) {
     this.#deps = deps;
@@ -59,12 +73,14 @@ export class Backlog {
     if (this.#behind.size === 0) return true;
     this.#count();
     const max = this.#deps.bytesMax();
-    if ((this.#ofUsers.get(uid) ?? 0) >= max * USER_PART) return false;
-    if (this.#bytes >= max && !this.#triedToMakeRoom) {
+    const own = this.#ofUsers.get(uid) ?? 0;
+    if (own >= max * USER_PART) return false;
+    const limit = own === 0 ? max : max * BEHIND_PART;
+    if (this.#bytes >= limit && !this.#triedToMakeRoom) {
       this.#triedToMakeRoom = true;
-      this.#makeRoom(max);
+      this.#makeRoom(limit);
     }
-    return this.#bytes < max;
+    return this.#bytes < limit;
   }
 
   #count(): void {
@@ -80,6 +96,7 @@ export class Backlog {
       this.#bytes += unsentBytes;
       this.#addOfUser(uid, unsentBytes);
     }
+    if (this.#bytes < this.#deps.bytesMax() * BEHIND_PART) this.#sample = null;
   }
 
   #addOfUser(uid: number | null, bytes: number): void {
@@ -91,10 +108,37 @@ export class Backlog {
     const still = [...this.#behind].map((connection) => ({ connection, ms: connection.stoodStillMs(now) }));
     still.sort((a, b) => b.ms - a.ms);
     for (const { connection, ms } of still) {
-      if (ms < STILL_MS || this.#bytes < max) return;
-      this.#behind.delete(connection);
-      this.#bytes -= connection.unsentBytes;
-      connection.giveUp();
+      if (ms < STILL_MS || this.#bytes < max) break;
+      this.#giveUp(connection);
     }
+    if (this.#bytes >= max) this.#giveUpSlow(max, now);
+  }
+
+  #giveUpSlow(max: number, now: Moment): void {
+    this.#sample ??= {
+      at: now,
+      of: new Map(
+        [...this.#behind].map((each) => [each, { taken: each.takenBytes, unsent: each.unsentBytes }]),
+      ),
+    };
+    if (msBetween(this.#sample.at, now) < SLOW_MS) return;
+    const slow: { connection: BehindConnection; taken: number }[] = [];
+    for (const [connection, before] of this.#sample.of) {
+      const taken = connection.takenBytes - before.taken;
+      if (this.#behind.has(connection) && taken < Math.min(SLOW_BYTES, before.unsent))
+        slow.push({ connection, taken });
+    }
+    this.#sample = null;
+    slow.sort((a, b) => a.taken - b.taken);
+    for (const { connection } of slow) {
+      if (this.#bytes < max) return;
+      this.#giveUp(connection);
+    }
+  }
+
+  #giveUp(connection: BehindConnection): void {
+    this.#behind.delete(connection);
+    this.#bytes -= connection.unsentBytes;
+    connection.giveUp();
   }
 }

@@ -4,7 +4,7 @@
  */
 import { type Clock, msSince } from '../../shared/base/clock.js';
 
-/** Frames of one connection that are looked at as soon as they come, in one turn of the loop. */
+/** Frames of one connection that are looked at as soon as they come, in one turn of the loop; each KiB counts as one more. */
 export const AT_ONCE_MAX = 16;
 /** The rest of all connections, in one turn of the loop. */
 const PIECE_MS = 5;
@@ -17,7 +17,7 @@ export interface FrameTaker {
 export class FrameTurns {
   readonly #clock: Pick<Clock, 'moment'>;
   readonly #waiting = new Set<FrameTaker>();
-  /** How many were looked at since the last turn. */
+  /** How much was looked at since the last turn. */
   #atOnce = new Map<FrameTaker, number>();
   #due = false;
 
@@ -25,11 +25,11 @@ export class FrameTurns {
     this.#clock = clock;
   }
 
-  /** Whether a frame may be looked at now; else `wait`. */
-  mayTake(taker: FrameTaker): boolean {
-    const count = this.#atOnce.get(taker) ?? 0;
-    if (count >= AT_ONCE_MAX) return false;
-    this.#atOnce.set(taker, count + 1);
+  /** Whether a frame of so many bytes may be looked at now; else `wait`. */
+  mayTake(taker: FrameTaker, bytes: number): boolean {
+    const taken = this.#atOnce.get(taker) ?? 0;
+    if (taken >= AT_ONCE_MAX) return false;
+    this.#atOnce.set(taker, taken + 1 + Math.floor(bytes / 1024));
     this.#soon();
     return true;
   }

@@ -31,6 +31,7 @@ import { closePaced } from './close-paced.js';
 import type { CommandDeps } from './commands/command-context.js';
 import { ControlFrames } from './control-frames.js';
 import type { HandshakeMeter } from './handshake-meter.js';
+import { closeSoon } from './last-words.js';
 import { MessageLoop, type MessageLoopState } from './message-loop.js';
 import { type Refusal, refuseUpgrade } from './refuse-upgrade.js';
 import { headFault } from './request-head.js';
@@ -117,8 +118,8 @@ export class Gateway {
     this.#server = new WebSocketServer(options);
   }
 
-  /** Resolves when the connection is a WebSocket, or was refused. Never rejects. */
-  async onUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  /** Resolves with true when the connection is a WebSocket, with false when it was refused. Never rejects. */
+  async onUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> {
     // Until ws takes over, a socket that fails is simply gone.
     const onError = (): void => {
       socket.destroy();
@@ -132,7 +133,7 @@ export class Gateway {
     const faulty = this.#fault(req);
     if (faulty) {
       refuse(faulty.reason, faulty.refusal);
-      return;
+      return false;
     }
     const key = this.#deps.budgetKey(address);
     if (key !== null && !this.#deps.budget.takeLink(key, this.#deps.system().LinksPerAddress)) {
@@ -141,13 +142,15 @@ export class Gateway {
         msg: 'too many connections from this address',
         retryAfter: this.#retryAfter(),
       });
-      return;
+      return false;
     }
     const returnKey = (): void => {
       if (key !== null) this.#deps.budget.returnLink(key);
     };
     // A refused socket keeps its listener: its client may be gone before the refusal is written.
-    if (await this.#admit(req, socket, head, address, returnKey, refuse)) socket.off('error', onError);
+    const opened = await this.#admit(req, socket, head, address, returnKey, refuse);
+    if (opened) socket.off('error', onError);
+    return opened;
   }
 
   /** No new connections; the open ones are told and closed. Their clients come back spread over time. */
@@ -279,6 +282,7 @@ export class Gateway {
       place.hold(this.#open(ws, socket, address));
     });
     if (!opened) {
+      closeSoon(socket);
       this.#refused('handshake', address);
       giveBack();
     }

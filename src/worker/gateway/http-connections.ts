@@ -19,6 +19,8 @@ import { type RefusalLog, refusalLog } from '../../platform/log/refusal-log.js';
 import { seldomLog } from '../../platform/log/seldom-log.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
 import { isBetweenMessages } from './http-parser.js';
+import { closeSoon } from './last-words.js';
+import { takenBytes } from './taken-bytes.js';
 
 /** Calls that one connection may have under way: what a client sends before it has read the answers (RFC 9112 §9.3.2). */
 export const PIPELINED_MAX = 16;
@@ -27,6 +29,8 @@ const LOOK_MS = 5000;
 const LOOK_LEAVING_MS = 50;
 /** An answer of which the client takes nothing for this long is given up. */
 const STALLED_MS = 60_000;
+/** The same while the Worker leaves or closes, whose end waits for it. */
+const STALLED_LEAVING_MS = 5000;
 /** When the server stops: what is idle for this long is closed. A call that was on its way has arrived by then. */
 const LEAD_MS = 1000;
 /** When the Worker leaves or the server stops: a request that has begun gets this much to arrive whole … */
@@ -53,6 +57,8 @@ export interface HttpConnectionsDeps {
 
 interface Connection {
   readonly socket: Socket;
+  /** What is written to: of TLS the socket inside. */
+  inner: Socket;
   readonly key: string | null;
   /** Calls under way. */
   readonly calls: Map<ServerResponse, IncomingMessage>;
@@ -63,9 +69,12 @@ interface Connection {
   away: boolean;
   /** Nobody took it: it is closed here. */
   stays: boolean;
-  /** What had moved at the last look, and when it moved last. */
-  movedBytes: number;
-  movedAt: Moment;
+  /** What its client had taken of the answers at the last look, and when it took something last. */
+  takenBytes: number;
+  takenAt: Moment;
+  /** What had come since the Worker leaves or closes, when it was looked at last. */
+  readBytes: number;
+  readAt: Moment;
 }
 
 export class HttpConnections {
@@ -106,14 +115,17 @@ export class HttpConnections {
     const now = clock.moment();
     const connection: Connection = {
       socket,
+      inner: socket,
       key,
       calls: new Map(),
       answered: kept,
       idleSince: now,
       away: false,
       stays: false,
-      movedBytes: 0,
-      movedAt: now,
+      takenBytes: 0,
+      takenAt: now,
+      readBytes: 0,
+      readAt: now,
     };
     this.#all.set(socket, connection);
     (kept ? this.#kept : this.#silent).add(connection);
@@ -123,11 +135,16 @@ export class HttpConnections {
     return true;
   }
 
+  /** The TLS handshake is done: what goes to the client goes through this. */
+  secured(inner: Socket): void {
+    const connection = this.#of(inner);
+    if (connection) connection.inner = inner;
+  }
+
   /** A call has begun. False when its connection has too many under way, and is closed. */
   begin(req: IncomingMessage, res: ServerResponse): boolean {
     const connection = this.#of(req.socket);
-    // The parser goes on with what it has read, also after its connection was closed.
-    if (!connection || connection.socket.destroyed) return false;
+    if (!connection || isOver(req.socket)) return false;
     if (connection.calls.size >= PIPELINED_MAX) {
       this.#refuse(req.socket, 'pipelined');
       return false;
@@ -148,7 +165,7 @@ export class HttpConnections {
    */
   upgrading(socket: Socket): boolean {
     const connection = this.#of(socket);
-    if (!connection || connection.socket.destroyed) return false;
+    if (!connection || isOver(socket)) return false;
     if (connection.calls.size > 0) {
       this.#refuse(socket, 'pipelined');
       return false;
@@ -186,6 +203,11 @@ export class HttpConnections {
     return this.#end('closing');
   }
 
+  /** What is left is closed as it is. */
+  cut(): void {
+    for (const { socket } of [...this.#all.values()]) socket.destroy();
+  }
+
   #end(mode: 'leaving' | 'closing'): Promise<void> {
     if (this.#mode !== mode) {
       this.#setMode(mode);
@@ -202,6 +224,10 @@ export class HttpConnections {
   #setMode(mode: 'open' | 'leaving' | 'closing'): void {
     this.#mode = mode;
     this.#since = this.#deps.clock.moment();
+    for (const connection of this.#all.values()) {
+      connection.readBytes = connection.socket.bytesRead;
+      connection.readAt = this.#since;
+    }
     clearInterval(this.#timer);
     this.#timer = this.#lookEvery(mode === 'open' ? LOOK_MS : LOOK_LEAVING_MS);
   }
@@ -213,7 +239,7 @@ export class HttpConnections {
   #look(): void {
     for (const connection of [...this.#all.values()]) {
       if (connection.away) continue;
-      if (this.#mode === 'open') this.#giveUpStalled(connection);
+      if (this.#mode === 'open') this.#giveUpStalled(connection, STALLED_MS);
       else this.#lead(connection);
     }
   }
@@ -221,13 +247,15 @@ export class HttpConnections {
   /** The next step of a connection on its way out. */
   #lead(connection: Connection): void {
     const { giveBack } = this.#deps;
-    const { socket, calls } = connection;
-    const between = calls.size === 0 && socket.writableLength === 0 && isBetweenMessages(socket) !== false;
-    if (!between) this.#cutWhatTrickles(connection);
-    else if (this.#mode === 'leaving' && giveBack && !connection.stays)
+    const { inner, calls } = connection;
+    const between = calls.size === 0 && inner.writableLength === 0 && isBetweenMessages(inner) !== false;
+    if (!between) {
+      this.#cutWhatTrickles(connection);
+      this.#giveUpStalled(connection, STALLED_LEAVING_MS);
+    } else if (this.#mode === 'leaving' && giveBack && !connection.stays)
       void this.#giveAway(connection, giveBack);
     else if (Math.min(this.#modeMs(), msSince(this.#deps.clock, connection.idleSince)) >= LEAD_MS)
-      socket.destroySoon();
+      inner.destroySoon();
   }
 
   async #giveAway(
@@ -248,27 +276,27 @@ export class HttpConnections {
 
   /** A request that does not arrive may be anybody's, and holds up the end of this process. */
   #cutWhatTrickles(connection: Connection): void {
-    const { socket, calls } = connection;
+    const { socket, inner, calls } = connection;
     const arriving = calls.size === 0 || [...calls.values()].some((req) => !req.complete);
     if (!arriving || this.#modeMs() < GRACE_MS) return;
     const now = this.#deps.clock.moment();
-    const sinceMs = msSince(this.#deps.clock, connection.movedAt);
+    const sinceMs = msSince(this.#deps.clock, connection.readAt);
     if (sinceMs < GRACE_MS) return;
-    const bytes = socket.bytesRead - connection.movedBytes;
-    connection.movedBytes = socket.bytesRead;
-    connection.movedAt = now;
+    const bytes = socket.bytesRead - connection.readBytes;
+    connection.readBytes = socket.bytesRead;
+    connection.readAt = now;
     if (bytes >= (RATE_BYTES_MIN * sinceMs) / 1000) return;
-    if ([...calls.keys()].every((res) => !res.headersSent)) socket.write(TOO_SLOW);
-    socket.destroySoon();
+    if ([...calls.keys()].every((res) => !res.headersSent)) inner.write(TOO_SLOW);
+    closeSoon(inner);
   }
 
-  #giveUpStalled(connection: Connection): void {
-    const { socket } = connection;
-    const moved = socket.bytesWritten - socket.writableLength;
-    if (socket.writableLength === 0 || moved !== connection.movedBytes) {
-      connection.movedBytes = moved;
-      connection.movedAt = this.#deps.clock.moment();
-    } else if (msSince(this.#deps.clock, connection.movedAt) >= STALLED_MS) {
+  #giveUpStalled(connection: Connection, stalledMs: number): void {
+    const { socket, inner } = connection;
+    const taken = takenBytes(socket);
+    if (inner.writableLength === 0 || taken !== connection.takenBytes) {
+      connection.takenBytes = taken;
+      connection.takenAt = this.#deps.clock.moment();
+    } else if (msSince(this.#deps.clock, connection.takenAt) >= stalledMs) {
       socket.destroy();
     }
   }
@@ -345,6 +373,13 @@ export class HttpConnections {
   #of(socket: Socket): Connection | undefined {
     return this.#all.get(socket) ?? this.#all.get(Reflect.get(socket, '_parent') as Socket);
   }
+}
+
+/** Closed, or its last answer was written: the parser goes on with what it has read. */
+function isOver(socket: Socket): boolean {
+  if (socket.writable) return false;
+  socket.destroy();
+  return true;
 }
 
 const TOO_SLOW = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';

@@ -15,6 +15,7 @@ import { refusalLog } from '../../platform/log/refusal-log.js';
 import { errorText } from '../../shared/base/errors.js';
 import { HttpConnections, type HttpConnectionsDeps } from './http-connections.js';
 import { awaitNextCall } from './http-parser.js';
+import { closeSoon } from './last-words.js';
 import { EXPECTATION_FAULT, type HeadFault, headFault, toOriginForm } from './request-head.js';
 import { OfferingMessage, readOnAfterOffers } from './upgrade-offers.js';
 
@@ -31,8 +32,8 @@ export interface HttpServerHandlers {
   onContinue(req: http.IncomingMessage, res: http.ServerResponse): void;
   /** The head of the call is at fault: nothing but the answer is due, and the connection ends with it. */
   onHeadFault(req: http.IncomingMessage, res: http.ServerResponse, fault: HeadFault): void;
-  /** The request is a WebSocket handshake. Resolves when the connection is a WebSocket, or was refused. */
-  onUpgrade(req: http.IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
+  /** The request is a WebSocket handshake. Resolves with true when the connection is a WebSocket, with false when it was refused. */
+  onUpgrade(req: http.IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>;
 }
 
 export interface HttpServer {
@@ -51,6 +52,8 @@ export interface HttpServer {
   stay(): void;
   /** Every connection that is no WebSocket ends after its call. Resolves when none is left. */
   close(): Promise<void>;
+  /** What is left of them is closed as it is. */
+  cut(): void;
 }
 
 export interface HttpServerDeps extends HttpServerHandlers, Omit<HttpConnectionsDeps, 'giveBack'> {
@@ -99,10 +102,14 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   );
   // Behind the server's own listener, which gives the connection its parser.
   server.on(tls ? 'secureConnection' : 'connection', readOnAfterOffers);
+  if (tls) server.on('secureConnection', (inner) => connections.secured(inner));
   server.on('upgrade', (req, socket, head) => {
     if (!connections.upgrading(req.socket)) return;
     toOriginForm(req);
-    void deps.onUpgrade(req, socket, head).finally(() => connections.forget(req.socket));
+    // One that is refused counts until it is closed.
+    void deps.onUpgrade(req, socket, head).then((opened) => {
+      if (opened) connections.forget(req.socket);
+    });
   });
   const refusals = refusalLog(log, deps.clock);
   server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
@@ -117,8 +124,14 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       const address = socket.remoteAddress ?? ADDRESS_UNKNOWN;
       refusals.warn('http.malformed', { reason: status, address, code: error.code });
     }
-    // What does not even become a request is answered, and its connection closed.
+    // What does not even become a request is answered, and its connection closed. Before the end of its handshake TLS would
+    // wait with the answer for as long as the client likes.
+    if (Reflect.get(socket, 'secureConnecting') === true) {
+      socket.destroy();
+      return;
+    }
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    closeSoon(socket);
   });
   // It never listens; this is what starts its watch over requests that do not arrive.
   server.emit('listening');
@@ -144,6 +157,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     leave: () => connections.leave(),
     stay: () => connections.stay(),
     close: () => connections.close(),
+    cut: () => connections.cut(),
   };
 }
 

@@ -83,7 +83,7 @@ export class MessageLoop implements FrameTaker {
     this.#waiting.push({ data, isBinary });
     // Those before it are seen to already.
     if (this.#waiting.length > 1) return;
-    if (this.#mayTake && this.#deps.frames.mayTake(this)) this.#take();
+    if (this.#mayTake && this.#deps.frames.mayTake(this, data.length)) this.#take();
     else this.#goOn();
   }
 
@@ -101,6 +101,11 @@ export class MessageLoop implements FrameTaker {
 
   get #mayTake(): boolean {
     return this.#running < RUNNING_MAX && this.#session.connection.flowing;
+  }
+
+  /** Its reading was stopped and begun again by somebody else: a client that is held back still is. */
+  readOn(): void {
+    if (this.#paused) this.#session.connection.pause();
   }
 
   #goOn(): void {
@@ -173,6 +178,7 @@ export class MessageLoop implements FrameTaker {
     if (isSpushError(error, 'SHUTTING_DOWN') && !this.#session.connection.open) return;
     if (isSpushError(error)) {
       const { cmd, id } = command;
+      this.#sayRefused(cmd, statusFor(error), error.code);
       const told = forStrangers(error);
       if (told !== error) {
         this.#deps.seldom.warn('gateway.unavailable', { cmd, code: error.code, error: error.message });
@@ -197,10 +203,12 @@ export class MessageLoop implements FrameTaker {
       return;
     }
     const { cmd, id } = frame === null ? BINARY_FAULT : frame.ok ? frame.command : frame.fault;
+    this.#sayRefused(cmd, 429, 'TOO_MANY');
     this.#reply(cmd, id, 429, 'too many commands', { retryAfter: RATE_RETRY_SECONDS });
   }
 
   #fault(fault: Fault): void {
+    this.#sayRefused(fault.cmd, fault.code, 'BAD_REQUEST');
     this.#reply(
       fault.cmd,
       fault.id,
@@ -213,6 +221,14 @@ export class MessageLoop implements FrameTaker {
   #reply(cmd: string, id: string, code: number, msg: string, body: object): void {
     const text = replyText({ cmd, id, ts: nowSeconds(this.#deps.clock), code, msg, body });
     this.#session.connection.put(textFrame(text));
+  }
+
+  /** Of a login: who has to find out why somebody is not logged in looks for his address or session. */
+  #sayRefused(cmd: string, status: number, reason: string): void {
+    const { log, eachRefusal } = this.#deps;
+    if (!log.debugging || cmd !== 'login') return;
+    const { id: session, address } = this.#session.data;
+    eachRefusal('login.refused', { reason, status, address, session });
   }
 
   #rateLimit(): { perSecond: number; burst: number } {

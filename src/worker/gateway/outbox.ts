@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { type Moment, msBetween } from '../../shared/base/clock.js';
+import { takenBytes } from './taken-bytes.js';
 
 export interface OutboxLimits {
   /** Unsent bytes above which live copies are left out. */
@@ -29,8 +30,8 @@ export class Outbox {
   readonly #limits: () => OutboxLimits;
   /** Null: it was never looked at. */
   #stalledSince: Moment | null = null;
-  #flushedBytes = 0;
-  /** Of an answer that is on its way and larger than the hard mark. */
+  #takenBytes = 0;
+  /** Of an answer or a page that is on its way and larger than the hard mark. */
   #largeBytes = 0;
 
   constructor(socket: OutboxSocket, limits: () => OutboxLimits) {
@@ -44,15 +45,17 @@ export class Outbox {
 
   /** The stream asks for no drain: whoever has a choice may write. */
   get flowing(): boolean {
-    return !this.#socket.writableNeedDrain;
+    // One that is closed asks for nothing: whoever waits for it to flow would wait for ever.
+    return !this.#socket.writable || !this.#socket.writableNeedDrain;
   }
 
   /** A copy of something the store holds too: left out when the reader is slow. */
   offer(frame: Buffer): WriteResult {
     const socket = this.#socket;
     if (socket.destroyed || !socket.writable) return 'closed';
-    if (socket.writableLength > this.#limits().softBytes) return 'left-out';
-    socket.write(frame);
+    const { softBytes, hardBytes } = this.#limits();
+    if (socket.writableLength > softBytes) return 'left-out';
+    this.#write(frame, hardBytes);
     return 'written';
   }
 
@@ -61,12 +64,17 @@ export class Outbox {
     const socket = this.#socket;
     if (socket.destroyed || !socket.writable) return 'closed';
     const { hardBytes } = this.#limits();
-    if (socket.writableLength <= hardBytes) this.#largeBytes = 0;
     if (socket.writableLength > hardBytes + this.#largeBytes) return 'given-up';
-    // An answer that is larger than the mark is no reason to give up whoever asked for it while it goes out.
+    this.#write(frame, hardBytes);
+    return 'written';
+  }
+
+  /** What is larger than the mark is no reason to give up whoever it is for while it goes out. */
+  #write(frame: Buffer, hardBytes: number): void {
+    const socket = this.#socket;
+    if (socket.writableLength <= hardBytes) this.#largeBytes = 0;
     if (frame.length > hardBytes) this.#largeBytes = frame.length;
     socket.write(frame);
-    return 'written';
   }
 
   /** Resolves when there is room again (the stream asks for no drain any more), or the socket is closed. */
@@ -84,6 +92,11 @@ export class Outbox {
     });
   }
 
+  /** Only ever compared with an earlier one. */
+  get takenBytes(): number {
+    return takenBytes(this.#socket);
+  }
+
   /** To be called now and then: true when unsent bytes have made no progress for too long. */
   stalled(now: Moment): boolean {
     return this.stoodStillMs(now) >= this.#limits().stallMs;
@@ -92,9 +105,9 @@ export class Outbox {
   /** For how long unsent bytes have made no progress, as far as it was called meanwhile. */
   stoodStillMs(now: Moment): number {
     const unsent = this.#socket.writableLength;
-    const flushed = (this.#socket.bytesWritten ?? 0) - unsent;
-    if (unsent === 0 || flushed !== this.#flushedBytes) {
-      this.#flushedBytes = flushed;
+    const taken = takenBytes(this.#socket);
+    if (unsent === 0 || taken !== this.#takenBytes) {
+      this.#takenBytes = taken;
       this.#stalledSince = now;
       return 0;
     }

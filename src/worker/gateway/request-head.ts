@@ -8,8 +8,8 @@ import type { IncomingMessage } from 'node:http';
 export const HEADER_LINES_MAX = 64;
 
 export interface HeadFault {
-  readonly reason: 'headers' | 'expect';
-  readonly status: 431 | 417;
+  readonly reason: 'headers' | 'host' | 'encoding' | 'expect';
+  readonly status: 400 | 417 | 431 | 501;
   readonly msg: string;
 }
 
@@ -17,11 +17,23 @@ export interface HeadFault {
  * The server reads every line (`maxHeadersCount` is off): one that was left out could be the line by which a proxy says whose
  * request it is.
  */
-export function headFault({ rawHeaders }: IncomingMessage): HeadFault | null {
+export function headFault({ rawHeaders, headers }: IncomingMessage): HeadFault | null {
   const lines = rawHeaders.length / 2;
-  if (lines <= HEADER_LINES_MAX) return null;
-  const msg = `a request may have ${HEADER_LINES_MAX} header lines, this one has ${lines}`;
-  return { reason: 'headers', status: 431, msg };
+  if (lines > HEADER_LINES_MAX) {
+    const msg = `a request may have ${HEADER_LINES_MAX} header lines, this one has ${lines}`;
+    return { reason: 'headers', status: 431, msg };
+  }
+  // Node reads the first, a proxy may have read the last (RFC 9112 §3.2).
+  if (rawHeaders.filter((word, at) => at % 2 === 0 && word.toLowerCase() === 'host').length > 1) {
+    return { reason: 'host', status: 400, msg: 'a request has one Host, this one has several' };
+  }
+  // Node takes the chunks apart and leaves the other codings in (RFC 9112 §6.1).
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
+    const msg = `the only Transfer-Encoding that is read is chunked, this one is ${coding.slice(0, 100)}`;
+    return { reason: 'encoding', status: 501, msg };
+  }
+  return null;
 }
 
 /** Of a request that expects something else than `100-continue`, the one expectation there is. */

@@ -123,6 +123,11 @@ export class SignsOfLife {
     return msBetween(signs.probedAt, now) >= answerMs;
   }
 
+  /** The connection is another's: who waits here waits for nothing. */
+  release(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+
   #ask(): void {
     if (!this.#deps.mayAsk()) return;
     this.#signs.asked += 1;

@@ -93,6 +93,10 @@ export class WsConnection implements Connection, BehindConnection {
     return this.#outbox.drained();
   }
 
+  get takenBytes(): number {
+    return this.#outbox.takenBytes;
+  }
+
   stoodStillMs(now: Moment): number {
     return this.#outbox.stoodStillMs(now);
   }
@@ -118,6 +122,7 @@ export class WsConnection implements Connection, BehindConnection {
   heard(): void {
     const now = this.#deps.clock.moment();
     this.#data.lastTrafficAt = now;
+    this.#data.lastHeardAt = now;
     this.#life.heard(now);
   }
 
@@ -125,6 +130,7 @@ export class WsConnection implements Connection, BehindConnection {
   answered(payload: Buffer): void {
     const now = this.#deps.clock.moment();
     this.#data.lastTrafficAt = now;
+    this.#data.lastHeardAt = now;
     this.#life.answered(payload, now);
   }
 
@@ -162,6 +168,7 @@ export class WsConnection implements Connection, BehindConnection {
   /** Nothing is written any more, and nobody is told: the connection is another Worker's. */
   release(): void {
     this.#ended = true;
+    this.#life.release();
   }
 
   cut(): void {

@@ -176,7 +176,8 @@ export class Departures {
     this.#closed = {};
     this.#comebacks.clear();
     this.#gone = 0;
-    const accepted = this.#deps.stopAccepting();
+    // Told to stop while it waited for the one before: it takes connections again already.
+    const accepted = this.#aborted ? Promise.resolve() : this.#deps.stopAccepting();
     const tell = setInterval(() => this.#tellRemaining(), TELL_MS);
     const lost = setInterval(() => void this.#askForLost(), LOST_AFTER_MS / 2);
     this.#tellRemaining();
@@ -295,7 +296,7 @@ export class Departures {
     }
     this.#deps.peer.note('handoff.cancel', { ids: [session.data.id] });
     if (!session.connection.open) return;
-    if (attached) startReading(attached.ws, attached.socket);
+    if (attached) goOnReading(attached);
     this.#taken.delete(session);
   }
 
@@ -327,7 +328,7 @@ export class Departures {
       await sleep(LOOK_MS);
     }
     const quiet = isQuiet(attached) && session.connection.open && !this.#aborted;
-    if (stopped && !quiet) startReading(ws, socket);
+    if (stopped && !quiet) goOnReading(attached);
     return quiet;
   }
 
@@ -464,4 +465,10 @@ interface Turn {
 /** A moment at which it can be taken out: no command runs, and everything written has left. */
 function isQuiet({ loop, socket }: Movable): boolean {
   return loop.running === 0 && outputDrained(socket);
+}
+
+/** A client that its message loop holds back stays so. */
+function goOnReading({ ws, socket, loop }: Movable): void {
+  startReading(ws, socket);
+  loop.readOn();
 }

@@ -2,9 +2,9 @@
  * Whether the `ws` and the Node of this process are those that the hand-over was written for. Finds out in memory, without
  * a connection: a WebSocket on a handle that is made here gets half a frame and is taken out again.
  */
-import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
+import wsPackage from 'ws/package.json' with { type: 'json' };
 import { assertNothingDiffers, differencesOf, handleDifferences, insidesOf } from './internals.js';
 import {
   buildWebSocket,
@@ -71,7 +71,7 @@ export function createSpecimen(): Specimen {
   const calls: HandleCalls = { readStart: 0, close: 0 };
   const socket = socketFromHandle(new TCP(calls));
   return {
-    wsVersion: (createRequire(import.meta.url)('ws/package.json') as { version: string }).version,
+    wsVersion: wsPackage.version,
     tcpHandle: unconnectedHandle(),
     server,
     ws: buildWebSocket(server, socket, READ),

@@ -3,11 +3,11 @@
  * back. In this order: it is registered, gets what came for it on the way, its replay goes on, and only then it is read.
  */
 import type { Socket } from 'node:net';
-import { CLOSE } from '../../shared/protocol/close-codes.js';
 import type { TravellingSession } from '../../shared/protocol/handoff.js';
 import type { Delivery } from '../delivery/delivery.js';
 import type { Replays } from '../delivery/replay.js';
 import type { Attached, Gateway } from '../gateway/gateway.js';
+import { endKicked } from '../sessions/end-kicked.js';
 import { isLoggedIn } from '../sessions/live-session.js';
 import type { LoginDesk } from '../sessions/login-desk.js';
 import { startReading } from './socket-surgery.js';
@@ -48,7 +48,7 @@ export class Reception {
     for (const item of travelling.owed) delivery.onEventFor(session, { t: 'notice', item });
     for (const event of kept.events) delivery.onEventFor(session, event);
     goOn?.();
-    if (kept.kicked !== null) session.connection.end(CLOSE.kicked, kept.kicked, null);
+    if (kept.kicked !== null) endKicked(session.connection, kept.kicked);
     gateway.endIfClosing(session);
     startReading(ws, socket);
   }

@@ -6,6 +6,7 @@ import type { Clock } from '../../shared/base/clock.js';
 import type { BusEvent } from '../../shared/protocol/bus-events.js';
 import { busEventUid } from '../../shared/protocol/bus-events.js';
 import type { ExpectedSession } from '../../shared/protocol/handoff.js';
+import type { Questions } from '../../shared/protocol/questions.js';
 import { earlier, type Gap, recentGap } from '../delivery/gap.js';
 
 /** Events kept for one session; beyond it the session reads the store once more. */
@@ -15,15 +16,17 @@ export interface Kept {
   readonly events: readonly BusEvent[];
   /** More came than was kept, or the bus lost something: the store has it. */
   readonly gap: Gap | null;
-  /** The site closed this user's connections meanwhile, with this reason. */
-  readonly kicked: string | null;
+  /** The site closed this user's connections meanwhile. */
+  readonly kicked: Kick | null;
 }
+
+type Kick = Questions['kick']['args'];
 
 interface Entry {
   readonly uid: number | null;
   readonly events: BusEvent[];
   gap: Gap | null;
-  kicked: string | null;
+  kicked: Kick | null;
 }
 
 export class TransitBox {
@@ -65,8 +68,9 @@ export class TransitBox {
     for (const entry of this.#entries.values()) entry.gap = earlier(entry.gap, gap);
   }
 
-  onKick(uid: number, reason: string): void {
-    for (const entry of this.#byUid.get(uid) ?? []) entry.kicked = reason;
+  onKick(kick: Kick): void {
+    // A late one must not take the place of one of now.
+    for (const entry of this.#byUid.get(kick.uid) ?? []) if (!entry.kicked || !kick.late) entry.kicked = kick;
   }
 
   /** Ends the keeping; null when this session was not expected. */

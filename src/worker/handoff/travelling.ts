@@ -24,6 +24,7 @@ export function packSession(data: SessionData, luggage: Luggage): TravellingSess
     connectedAt: data.connectedAt,
     login: data.login,
     lastTrafficAt: momentMs(data.lastTrafficAt),
+    lastHeardAt: momentMs(data.lastHeardAt),
     unreadable: data.unreadable,
     seen: [...data.seen].map(([id, at]) => [id, momentMs(at)]),
     life: packLife(data.life),
@@ -41,9 +42,10 @@ export function packSession(data: SessionData, luggage: Luggage): TravellingSess
 export function unpackSession(travelling: TravellingSession): SessionData {
   const { id, address, connectedAt, unreadable } = travelling;
   const lastTrafficAt = momentOf(travelling.lastTrafficAt);
+  const lastHeardAt = momentOf(travelling.lastHeardAt ?? travelling.lastTrafficAt);
   const seen = new Map(travelling.seen.map(([message, at]) => [message, momentOf(at)]));
   const life = unpackLife(travelling.life);
-  return { id, address, connectedAt, login: null, lastTrafficAt, unreadable, seen, life };
+  return { id, address, connectedAt, login: null, lastTrafficAt, lastHeardAt, unreadable, seen, life };
 }
 
 function packLife({ silentSince, probedAt, asked, answered, unconfirmed }: LifeSigns): TravellingLife {

@@ -41,7 +41,9 @@ export class FairTurns {
   readonly #mayBegin: (uid: number) => boolean;
   readonly #users = new Map<number, UserTurns>();
   /** Those for whom something waits, in the order of their turns. */
-  readonly #order = new Set<number>();
+  #order = new Set<number>();
+  /** Those among them who may not go on now: they are looked at again together, not at each turn of somebody else. */
+  readonly #held = new Set<number>();
   #running = 0;
   #weight = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -62,6 +64,7 @@ export class FairTurns {
     await new Promise<void>((resolve, reject) => {
       const drop = (): void => reject(new SpushError('SHUTTING_DOWN', 'the connection is closed'));
       user.waiting.push({ ...turn, begin: resolve, drop });
+      this.#held.delete(turn.uid);
       this.#order.add(turn.uid);
       this.#next();
     });
@@ -89,10 +92,9 @@ export class FairTurns {
     return user;
   }
 
-  /** Begins what may begin. Who had a turn goes to the end, who may not have one now keeps his place. */
+  /** Begins what may begin. Who had a turn goes to the end, who may not have one now comes before all others later. */
   #next(): void {
     let looks = this.#order.size;
-    let held = false;
     for (const uid of this.#order) {
       if (looks === 0 || this.#running >= this.#limits.atOnce) break;
       looks -= 1;
@@ -106,15 +108,20 @@ export class FairTurns {
       if (user.running >= this.#limits.ofUserAtOnce) continue;
       const first = user.waiting.find(({ ready }) => ready?.() !== false);
       if (first === undefined) {
-        held = true;
+        this.#hold(uid);
         continue;
       }
       // Others wait behind it then, or what is heavy would never have its turn.
       if (this.#running > 0 && this.#weight + first.weight > this.#limits.weight) break;
       if (this.#mayBegin(uid)) this.#begin(uid, user, first);
-      else held = true;
+      else this.#hold(uid);
     }
-    if (held) this.#lookAgain();
+    if (this.#held.size > 0) this.#lookAgain();
+  }
+
+  #hold(uid: number): void {
+    this.#order.delete(uid);
+    this.#held.add(uid);
   }
 
   #begin(uid: number, user: UserTurns, turn: Waiting): void {
@@ -144,6 +151,8 @@ export class FairTurns {
   #lookAgain(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
+      this.#order = new Set([...this.#held, ...this.#order]);
+      this.#held.clear();
       this.#next();
     }, LOOK_MS).unref();
   }

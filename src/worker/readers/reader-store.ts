@@ -7,6 +7,7 @@
  */
 import type { MessageStore } from '../../platform/store/message-store.js';
 import { BoundedMap } from '../../shared/base/bounded-map.js';
+import { itemsWeight } from '../../shared/domain/item-weight.js';
 import type { MessageItem } from '../../shared/domain/message.js';
 import { FairTurns } from './fair-turns.js';
 
@@ -19,8 +20,6 @@ const PAGES = { atOnce: 32, ofUserAtOnce: 1, weight: 2 * 1024 * 1024 };
 const ITEM_BYTES = 1_024;
 /** Users whose messages' weight is remembered. */
 const KNOWN_MAX = 10_000;
-/** What an item weighs besides its texts. */
-const ITEM_OVERHEAD_BYTES = 200;
 
 type Wanted = () => boolean;
 
@@ -85,10 +84,7 @@ export class ReaderStore {
 
   #weigh(uid: number, items: readonly MessageItem[]): void {
     if (items.length === 0) return;
-    let bytes = 0;
-    for (const { title, content, data } of items)
-      bytes += title.length + content.length + (data?.length ?? 0);
-    this.#itemBytes.set(uid, ITEM_OVERHEAD_BYTES + Math.ceil(bytes / items.length));
+    this.#itemBytes.set(uid, Math.ceil(itemsWeight(items) / items.length));
   }
 }
 

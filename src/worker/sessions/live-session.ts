@@ -31,6 +31,8 @@ export interface Connection {
   /** To be called now and then: asks when it has been silent for long; true when there was no sign of life after that. */
   lost(now: Moment, limits: SilenceLimits): boolean;
   readonly open: boolean;
+  /** Written, and not taken by the socket. */
+  readonly unsentBytes: number;
   /** Says bye and closes. `retryAfter`: seconds, or null when the client must not come back by itself. */
   end(code: CloseCode, reason: string, retryAfter: number | null): void;
   /**

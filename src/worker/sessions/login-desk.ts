@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import type { UserVerifier } from '../../platform/auth/user-verifier.js';
 import type { SystemConfig } from '../../platform/config/config-schema.js';
-import { BoundedMap } from '../../shared/base/bounded-map.js';
 import { type Clock, type Moment, msBetween } from '../../shared/base/clock.js';
 import { SpushError } from '../../shared/base/errors.js';
 import type { Login } from '../../shared/domain/session.js';
@@ -50,7 +49,9 @@ export interface LoginDeskDeps {
 
 export class LoginDesk {
   readonly #deps: LoginDeskDeps;
-  readonly #kicked = new BoundedMap<number, Moment>(KICKED_MAX);
+  readonly #kicked = new Map<number, Moment>();
+  /** More were kicked than are remembered, the last of them now: who began earlier may be one of them. */
+  #forgottenAt: Moment | null = null;
   readonly #turns = new WeakMap<LiveSession, { waiting: number; last: Promise<unknown> }>();
 
   constructor(deps: LoginDeskDeps) {
@@ -71,7 +72,11 @@ export class LoginDesk {
 
   /** The site closes this user's connections: a login that is under way is refused too. */
   kicked(uid: number): void {
-    this.#kicked.set(uid, this.#deps.clock.moment());
+    const now = this.#deps.clock.moment();
+    this.#kicked.set(uid, now);
+    if (this.#kicked.size <= KICKED_MAX) return;
+    this.#kicked.clear();
+    this.#forgottenAt = now;
   }
 
   /** The connection is closed: nothing of it stays. */
@@ -108,6 +113,9 @@ export class LoginDesk {
     const kicked = this.#kicked.get(uid);
     if (kicked !== undefined && msBetween(begun, kicked) >= 0) {
       throw new SpushError('UNAUTHORIZED', 'closed by the site');
+    }
+    if (this.#forgottenAt !== null && msBetween(begun, this.#forgottenAt) >= 0) {
+      throw new SpushError('GZCP_UNAVAILABLE', 'the answer for this key is older than it may be: try again');
     }
     assertOpen(session);
     this.#leave(session);

@@ -15,6 +15,7 @@ export function createSessionData(address: string, clock: Clock): SessionData {
     connectedAt: clock.now(),
     login: null,
     lastTrafficAt: clock.moment(),
+    lastHeardAt: clock.moment(),
     unreadable: 0,
     seen: new Map(),
     life: { silentSince: null, probedAt: null, asked: 0, answered: 0, unconfirmed: new Map() },

@@ -28,6 +28,19 @@ describe('dashes', () => {
   });
 });
 
+describe('numbers', () => {
+  test('are never options', () => {
+    expect(read('config', 'set', 'MaxLinkNumber', '-5')).toEqual({
+      words: ['config', 'set', 'MaxLinkNumber', '-5'],
+      options: [],
+    });
+    expect(options('--set', '-1.5', '-mode', '-2')).toEqual([
+      ['set', '-1.5'],
+      ['mode', '-2'],
+    ]);
+  });
+});
+
 describe('values', () => {
   test('come after an equals sign or as the next word', () => {
     expect(options('-mode', 'x')).toEqual([['mode', 'x']]);

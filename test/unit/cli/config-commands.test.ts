@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { cliWorld } from '../../support/cli-world.js';
 
+const NOT_RUNNING = {
+  state: 'notRunning',
+  pid: null,
+  version: null,
+  env: null,
+  root: null,
+  reason: null,
+  fault: null,
+};
 const FILES = { 'conf/SystemConf.ts': 'export default { StopSeconds: 3 };' };
 
 describe('config show', () => {
@@ -17,15 +26,38 @@ describe('config show', () => {
   test('--json is a list of the same', async () => {
     const world = cliWorld({ files: FILES });
     const { stdout } = await world.run('config', 'show', '--json', '--set=Port=1');
-    const rows = JSON.parse(stdout) as { key: string }[];
-    expect(rows.find(({ key }) => key === 'Port')).toEqual({
+    const { keys, ...rest } = JSON.parse(stdout) as { keys: { key: string }[] };
+    expect(rest).toEqual({ running: NOT_RUNNING, faults: [] });
+    expect(keys.find(({ key }) => key === 'Port')).toEqual({
       file: 'system',
       key: 'Port',
       value: 1,
       source: 'command line',
       apply: 'restart',
       unit: null,
+      running: null,
     });
+  });
+
+  test.each([
+    ['StopSeconds', ['StopSeconds']],
+    ['stopseconds', ['StopSeconds']],
+    ['gzcp.breaker', ['gzcp.breakerFailures', 'gzcp.breakerSeconds']],
+    ['PUSHENV', ['PUSHENV']],
+  ])('%s shows %j alone', async (word, expected) => {
+    const { exitCode, stdout } = await cliWorld({ files: FILES }).run('config', 'show', word);
+    expect(exitCode).toBe(0);
+    const shown = [...stdout.matchAll(/^│ ([\w.]+) /gm)].map(([, key]) => key);
+    expect(shown).toEqual(expected);
+  });
+
+  test.each([
+    ['MaxLinkNumbr', /^MaxLinkNumbr is not a key of the configuration\. Did you mean MaxLinkNumber\?/],
+    ['', /^an empty word is not a key of the configuration\./],
+  ])('a word that is no key (%j) is refused with the nearest ones, exit 2', async (word, text) => {
+    const { exitCode, stdout, stderr } = await cliWorld().run('config', 'show', word);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(text);
   });
 });
 
@@ -55,7 +87,9 @@ describe('config check', () => {
     );
     expect(exitCode).toBe(78);
     expect(JSON.parse(stdout)).toEqual({
+      error: { code: 'CONFIG_INVALID', message: expect.stringContaining('SPUSH_PORT'), exitCode: 78 },
       ok: false,
+      running: { ...NOT_RUNNING, differences: [] },
       faults: [
         { where: 'SPUSH_PORT', key: 'Port', problem: 'is "x"', expected: 'a whole number from 0 to 65535' },
       ],

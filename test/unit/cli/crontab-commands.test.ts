@@ -130,7 +130,21 @@ describe('what changes a job prints one line, then the table', () => {
     [['reset', '--rule=* * * * *'], 'the name of the job must be given: spush crontab reset --name=JOB'],
     [['reset', '--name=X'], 'the rule of the job must be given: spush crontab reset --name=X --rule='],
     [['reset', '--name=X', '--rule= '], 'the rule of the job must be given'],
-    [['reset', '--name=X', '--rule', '*/5', '*'], "unexpected word '*'"],
+    [
+      ['reset', '--name=X', '--rule', '*/5', '*', '*', '*', '*'],
+      'must be in quotes, or the shell makes several words of it: spush crontab reset --name=X --rule="*/5 * * * *"',
+    ],
+    [
+      ['reset', '--name=X', '--rule=*', 'bin', 'conf', 'bin', 'conf'],
+      'must be in quotes, or the shell makes several words of it: spush crontab reset --name=X --rule="*/5 * * * *"',
+    ],
+    [['reset', '--name=X', '--rule=5', '4'], 'spush crontab reset --name=X --rule="*/5 * * * *"'],
+    [['reset', 'X', '5', '4', '*', '*', 'MON'], 'spush crontab reset --name=X --rule="5 4 * * MON"'],
+    [['reset', '--name=X', '5', '4', '*', '*', '1'], 'spush crontab reset --name=X --rule="5 4 * * 1"'],
+    [['reset', 'X', '--rule=5 4 * * *'], 'a job is named by spush crontab reset --name=X --rule="5 4 * * *"'],
+    [['run', 'X'], "unexpected word 'X'; a job is named by spush crontab run --name=X"],
+    [['stop', '--name=X', 'Y'], "spush crontab stop: unexpected word 'Y'\n"],
+    [['rule', 'X', '5', '4', '*', '*', '1'], "'rule' is not a known action of crontab. Did you mean reset?"],
     [['stop', '--name=X', '--rule=x'], '-rule is not a known option of crontab stop.'],
   ])('%j is wrong', async (argv, text) => {
     const { world, requests } = await running();
@@ -139,4 +153,20 @@ describe('what changes a job prints one line, then the table', () => {
     expect(stderr).toContain(text);
     expect(requests).toEqual([]);
   });
+});
+
+test.each([
+  ['*', true],
+  ['* * * *', false],
+  ['@dayly', false],
+])('a rule %j that the master refuses: whether it may lack its quotes', async (rule, hint) => {
+  const world = cliWorld();
+  const error = { code: 'CRON_RULE_INVALID', message: 'refused' };
+  await controlServer(world.path('Temp/websocket.sock'), {
+    ping: [{ id: 1, ok: true, data: { pid: 1, mode: 'websocket' } }],
+    'crontab.reset': [{ id: 1, ok: false, error }],
+  });
+  const { exitCode, stderr } = await world.run('crontab', 'reset', '--name=X', `--rule=${rule}`);
+  const quotes = '; the rule must be in quotes: spush crontab reset --name=X --rule="*/5 * * * *"';
+  expect([exitCode, stderr]).toEqual([1, `refused${hint ? quotes : ''}\n`]);
 });

@@ -1,6 +1,6 @@
-/** bin/spush.js on Nodes that are too old: it must parse there, and say in one line what is needed. */
+/** bin/spush.js: it must parse on Nodes that are too old, and says in one line what is needed when it cannot load the program. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Parser } from 'acorn';
 import { describe, expect, test } from 'vitest';
@@ -13,8 +13,9 @@ function installed(main: string | null): string {
   const folder = tempFolder();
   cpSync(BIN, path.join(folder, 'bin'), { recursive: true });
   if (main !== null) {
-    mkdirSync(path.join(folder, 'dist'));
-    writeFileSync(path.join(folder, 'dist/main.js'), main);
+    mkdirSync(path.join(folder, 'dist/abc'), { recursive: true });
+    writeFileSync(path.join(folder, 'dist/abc/main.js'), main);
+    writeFileSync(path.join(folder, 'dist/current'), 'abc\n');
     writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
   }
   return folder;
@@ -39,7 +40,7 @@ describe('the executable', () => {
   test('is a script of ES2015, but for import()', () => {
     const text = readFileSync(path.join(BIN, 'spush.js'), 'utf8');
     expect(text.match(/\bimport\(/g)).toHaveLength(2);
-    const script = text.replace("import('../dist/main.js')", 'load()');
+    const script = text.replace('import(program)', 'load(program)');
     Parser.parse(script, { ecmaVersion: 2015, sourceType: 'script', allowHashBang: true });
     expect(JSON.parse(readFileSync(path.join(BIN, 'package.json'), 'utf8'))).toEqual({ type: 'commonjs' });
   });
@@ -66,11 +67,44 @@ describe('the executable', () => {
     expect(run(installed(MAIN), version)).toEqual({ status: 3, stdout: 'a -b\n', stderr: '' });
   });
 
-  test('says how to build what is not built', () => {
+  test.each([
+    [
+      'not installed',
+      false,
+      'spush is not installed: run `npm ci --omit=dev` in FOLDER, which builds it too',
+    ],
+    ['not built', true, 'spush is not built: run `npm run build` in FOLDER'],
+  ])('says what to do where it is %s', (_what, hasPackages, text) => {
     const folder = installed(null);
+    if (hasPackages) symlinkSync(path.join(BIN, '../node_modules'), path.join(folder, 'node_modules'));
     const { status, stderr } = run(folder);
     expect(status).toBe(1);
-    expect(stderr).toBe(`spush is not built: run \`npm run build\` in ${folder}\n`);
+    expect(stderr).toBe(`${text.replace('FOLDER', folder)}\n`);
+  });
+
+  test('says which package is missing', () => {
+    const folder = installed(`import 'no-such-package';`);
+    const { status, stderr } = run(folder);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^spush is not installed as a whole: Cannot find package 'no-such-package' .*; run `npm ci --omit=dev` in .*\n$/,
+    );
+  });
+
+  test('a fault of the program keeps its stack', () => {
+    const { status, stderr } = run(installed(`throw new Error('my fault');`));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/Error: my fault\n +at /);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('of a build that this user may not read, says that', () => {
+    const folder = installed(MAIN);
+    chmodSync(folder, 0o755);
+    chmodSync(path.join(folder, 'dist'), 0o700);
+    const as = { uid: 65534, gid: 65534, encoding: 'utf8' } as const;
+    const { status, stderr } = spawnSync(process.execPath, [path.join(folder, 'bin/spush.js')], as);
+    expect(status).toBe(1);
+    expect(stderr).toContain('spush cannot be read by this user: EACCES');
   });
 
   test('what bootstrap.ts prints is not in the result', () => {

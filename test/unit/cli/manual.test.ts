@@ -54,14 +54,21 @@ test.each(MANUAL)('%s', async (line, command, args) => {
     ping: [{ id: 1, ok: true, data: { pid: 1, mode: 'websocket' } }],
     [command]: REFUSAL,
   });
-  expect(await world.run(...line.split(' '))).toEqual({ exitCode: 1, stdout: '', stderr: 'asked\n' });
+  const error = { code: 'NOT_FOUND', message: 'asked', exitCode: 1 };
+  expect(await world.run(...line.split(' '))).toEqual({
+    exitCode: 1,
+    ...(line.includes('--json')
+      ? { stdout: `${JSON.stringify({ error })}\n`, stderr: '' }
+      : { stdout: '', stderr: 'asked\n' }),
+  });
   expect(requests.at(-1)).toEqual({ cmd: command, args });
 });
 
 test.each(MANUAL)('%s: not running is exit 3', async (line) => {
   const { exitCode, stdout, stderr } = await cliWorld().run(...line.split(' '));
-  expect([exitCode, stdout]).toEqual([3, '']);
-  expect(stderr).toContain('mode websocket is not running: there is no control socket at ');
+  const [told, other] = line.includes('--json') ? [stdout, stderr] : [stderr, stdout];
+  expect([exitCode, other]).toEqual([3, '']);
+  expect(told).toContain('mode websocket is not running: there is no control socket at ');
 });
 
 describe('help', () => {
@@ -93,7 +100,7 @@ test('a master that is there but does not answer is exit 4, and is told nothing 
   const world = cliWorld({ patience: { answerMs: 50 } });
   const requests = await controlServer(world.path('Temp/websocket.sock'), {});
   for (const [line, command] of MANUAL) {
-    expect(await world.run(...line.split(' '))).toMatchObject({ exitCode: 4, stdout: '' });
+    expect(await world.run(...line.split(' '))).toMatchObject({ exitCode: 4 });
     // It may go on later: then it must not do what nobody waits for any more.
     const asksOnly = /(show|status)$/.test(command);
     expect(requests.at(-1)).toEqual({ cmd: asksOnly ? command : 'ping', args: {} });

@@ -75,9 +75,14 @@ describe('process kill', () => {
   test('fails when the place stays empty', async () => {
     const { world } = await running([answer(killed(null))]);
     const { exitCode, stdout, stderr } = await world.run('process', 'kill', '--pid=41', '--json');
-    expect(exitCode).toBe(1);
-    expect(JSON.parse(stdout)).toEqual({ processes: [killed(null)] });
-    expect(stderr).toContain('not yet up again: spush.websocket.TaskWorker.0');
+    expect([exitCode, stderr]).toEqual([1, '']);
+    const message = expect.stringContaining('not yet up again: spush.websocket.TaskWorker.0');
+    expect(JSON.parse(stdout)).toEqual({
+      processes: [killed(null)],
+      error: { code: 'START_FAILED', message, exitCode: 1 },
+    });
+    const people = await (await running([answer(killed(null))])).world.run('process', 'kill', '--pid=41');
+    expect(people).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('not yet up again') });
   });
 
   test('fails when nothing matches', async () => {
@@ -99,7 +104,9 @@ describe('process kill', () => {
     [['kill', '--pid=0'], '--pid=0: expected the number of a process'],
     [['kill', '--pid='], '--pid=: expected the number of a process'],
     [['kill', '--group='], '--group= is empty'],
-    [['kill', '41'], "spush process kill: unexpected word '41'"],
+    [['kill', '41'], "unexpected word '41'; a process is named by spush process kill --pid=41"],
+    [['kill', 'Worker', '-f'], 'a group is named by spush process kill --group=Worker'],
+    [['kill', '--pid=41', '42'], "spush process kill: unexpected word '42'\n"],
     [['killall'], 'Did you mean killAll'],
   ])('%j is wrong', async (argv, text) => {
     const { world, asked } = await running([answer(killed(42))]);
@@ -120,7 +127,10 @@ describe('process killAll', () => {
   });
 
   test.each(['', 'n', 'N', 'yep'])('is not done when a person answers %j', async (word) => {
-    const { world, asked } = await running([answer(killed(42))], { answers: [word] });
+    const { world, asked } = await running([answer(killed(42))], { answers: [word, word] });
+    const inJson = await world.run('process', 'killAll', '-f', '--json');
+    const error = { code: 'CANCELLED', message: 'nothing was killed', exitCode: 1 };
+    expect(inJson).toMatchObject({ exitCode: 1, stdout: `${JSON.stringify({ error })}\n` });
     const { exitCode, stderr } = await world.run('process', 'killAll', '-f');
     expect(exitCode).toBe(1);
     expect(stderr).toContain('Kill all processes of mode websocket? (y/N)');

@@ -17,6 +17,7 @@ function row(name: string, group: string, changes: Partial<ProcessRow> = {}): Pr
     heapUsed: 100 * MIB,
     connections: null,
     restarts: 0,
+    version: '1.2.3',
     state: 'ready',
     ...changes,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GROUPS, readMasterArguments } from '../../../src/cli/program.js';
+import { GROUPS } from '../../../src/cli/program.js';
 import { cliWorld } from '../../support/cli-world.js';
 
 /** Any command that loads it fails. */
@@ -43,7 +43,10 @@ describe('help', () => {
 describe('what is not known is refused with the nearest', () => {
   test.each([
     [['servr', 'start'], "'servr' is not a known command. Did you mean server?"],
-    [['xyzzy'], "'xyzzy' is not a known command. Known: server, process, crontab, task, config"],
+    [
+      ['xyzzy'],
+      "'xyzzy' is not a known command. Known: server, process, crontab, task, user, message, config",
+    ],
     [['server', 'strat'], "'strat' is not a known action of server. Did you mean start?"],
     [['server', 'constructor'], "'constructor' is not a known action of server."],
     [['server', 'Start'], "'Start' is not a known action of server. Did you mean start"],
@@ -51,6 +54,18 @@ describe('what is not known is refused with the nearest', () => {
     [['server', 'status', '-force'], '-force is not a known option of server status.'],
     [['server', 'start', '-df'], '-df is not a known option of server start.'],
     [['server', 'start', 'now'], "spush server start: unexpected word 'now'"],
+    [['start'], "'start' is not a known command. Did you mean spush server start?"],
+    [['status'], 'Did you mean spush server status or spush task status?'],
+    [['version'], 'Did you mean spush --version?'],
+    [['config', 'get', 'Port'], 'Did you mean show? See spush config -h'],
+    [['crontab', 'start', '--name=x'], 'Did you mean resume?'],
+    [['task', 'restart'], 'Did you mean reboot?'],
+    [['log', 'rotate'], 'Did you mean reopen?'],
+    [['process', 'kill', '-9'], 'a signal has no number here: -f kills at once'],
+    [['server', 'start', '-deamon'], 'Did you mean daemon?'],
+    [['server', 'start', 'd'], "unexpected word 'd'; did you mean -d?"],
+    [['server', 'stop', 'force'], "unexpected word 'force'; did you mean -force?"],
+    [['server', 'start', '-p9502'], '-p9502 is not a known option of server start. Did you mean -p=9502?'],
     [['server', 'start', '-d', 'false'], "spush server start: unexpected word 'false'"],
     [['server', 'start', '-d=perhaps'], 'expected true or false'],
     [['server', 'stop', '-mode'], '-mode needs a value'],
@@ -100,12 +115,4 @@ test('an option means the same kind of thing in every action', () => {
     expect(kinds.get(option.name) ?? option.kind).toBe(option.kind);
     kinds.set(option.name, option.kind);
   }
-});
-
-test('a master reads the options it is started with', () => {
-  const read = readMasterArguments(['--mode=a', '--set=Port=1', '--set=gzcp.deadlineMs=2'], {
-    cwd: '/',
-    env: {},
-  });
-  expect(read).toEqual({ cwd: '/', env: {}, mode: 'a', settings: { Port: '1', 'gzcp.deadlineMs': '2' } });
 });

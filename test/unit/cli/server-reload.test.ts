@@ -13,6 +13,8 @@ const RESULT = {
   applied: ['MaxLinkNumber', 'LogLevel'],
   notApplied: ['TaskWorkerNum'],
 };
+const UNCHANGED = { added: [], removed: [], changed: [] };
+const WHOLE = { ...RESULT, hidden: [], jobs: UNCHANGED, tasks: UNCHANGED, hooksFailed: null };
 
 async function running(...answers: unknown[]) {
   const world = cliWorld({ columns: 80, env: { NO_COLOR: '1' } });
@@ -41,6 +43,41 @@ test('a reload that changed no key says so with dashes', async () => {
   expect(stdout).not.toContain('restart');
 });
 
+test('a reload names the edits that have no effect, and what wins over them', async () => {
+  const hidden = [
+    { key: 'MaxLinkNumber', by: 'environment', variable: 'SPUSH_MAX_LINK_NUMBER' },
+    { key: 'Port', by: 'commandLine', variable: null },
+  ];
+  const world = await running({ id: 1, ok: true, data: { ...RESULT, notApplied: [], hidden } });
+  const { exitCode, stdout } = await world.run('server', 'reload');
+  expect(exitCode).toBe(0);
+  expect(stdout.split('\n').slice(-3)).toEqual([
+    'the edit of MaxLinkNumber has no effect: SPUSH_MAX_LINK_NUMBER in the environment of its start wins; without it: spush server restart -mode=websocket',
+    'the edit of Port has no effect: the command line of its start sets it and wins; spush server stop -mode=websocket, then start it without that option',
+    '',
+  ]);
+});
+
+test('a reload names the own jobs and tasks that changed', async () => {
+  const jobs = { added: ['Night', 'Noon'], removed: [], changed: ['Hourly'] };
+  const world = await running({ id: 1, ok: true, data: { ...RESULT, jobs } });
+  const { exitCode, stdout } = await world.run('server', 'reload');
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/│ jobs +│ added Night, Noon, changed Hourly +│/);
+  expect(stdout).toMatch(/│ tasks +│ - +│/);
+});
+
+test('a reload whose own jobs do not count says why, and ends with 1', async () => {
+  const hooksFailed = 'the new spush.websocket.TaskWorker.0 did not come up';
+  const world = await running({ id: 1, ok: true, data: { ...RESULT, hooksFailed } });
+  const { exitCode, stdout, stderr } = await world.run('server', 'reload');
+  expect([exitCode, stdout]).toEqual([1, expect.stringContaining('│ workers ')]);
+  expect(stderr).toBe(
+    `own jobs and tasks do not count everywhere yet: ${hooksFailed}; see the log, then reload again\n`,
+  );
+  expect(await world.run('server', 'reload', '--json')).toMatchObject({ exitCode: 1, stderr: '' });
+});
+
 test('--json prints the steps as events, and the result last', async () => {
   const world = await running(STEP, { id: 1, ok: true, data: RESULT });
   const { stdout } = await world.run('server', 'reload', '--json');
@@ -49,7 +86,7 @@ test('--json prints the steps as events, and the result last', async () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line)),
-  ).toEqual([{ event: STEP.event }, RESULT]);
+  ).toEqual([{ event: STEP.event }, WHOLE]);
 });
 
 describe('what goes wrong is said on standard error', () => {

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { pathsOf } from '../../../src/platform/config/config-paths.js';
 import { identityOf } from '../../../src/platform/instance/process-identity.js';
@@ -36,29 +39,90 @@ describe('in the foreground', () => {
     expect([exitCode, stderr, before]).toEqual([7, '', { stdout: '', stderr: '' }]);
     expect(seen[0]?.config.system).toMatchObject({ Port: 0, WorkerNum: 3 });
     expect(stdout).toMatch(/^ +_\n {2}___ _ __ /);
-    const items = stdout.split('\n').filter((line) => line[30] !== ' ' && line[29] === ' ');
-    const names = items.map((line) => line.slice(0, 30).trimEnd());
-    expect(names.slice(0, 5)).toEqual([
+    const items = new Map(
+      stdout
+        .split('\n')
+        .slice(6)
+        .map((line) => [line.slice(0, 15).trimEnd(), line.slice(15)]),
+    );
+    expect([...items.keys()].slice(0, -2)).toEqual([
       'main server',
-      'listen address',
-      'listen port',
-      'WorkerNum',
-      'TaskWorkerNum',
-    ]);
-    expect(names.slice(-8)).toEqual([
-      'api.keys',
-      'spush version',
-      'node version',
       'run mode',
-      'pushenv',
-      'temp dir',
-      'log dir',
-      'data dir',
+      'listen address',
+      'websocket',
+      'http',
+      'processes',
+      'connections',
+      'log',
+      'data',
+      'control socket',
+      'all keys',
+      'connect',
+      'push',
     ]);
-    expect(stdout).toContain(`listen port${' '.repeat(19)}8080\n`);
-    expect(stdout).toContain(`api.keys${' '.repeat(22)}***\n`);
+    expect(Object.fromEntries(items)).toMatchObject({
+      'main server': expect.stringContaining('spush 1.2.3'),
+      'run mode': 'websocket, pushenv 0 (local)',
+      'listen address': '127.0.0.1:8080 (this machine only, until Host is set)',
+      websocket: 'ws://127.0.0.1:8080/',
+      processes: '3 Worker, 2 TaskWorker, 1 CrontabScheduler',
+      log: world.path('Log/websocket.log'),
+      data: world.path('Data'),
+      'control socket': world.path('Temp/websocket.sock'),
+      push: "curl 127.0.0.1:8080/api/comment/message -d 'uid=176906&title=Hi'",
+    });
+    expect(items.get('connect')).toMatch(
+      /^node .*docs\/examples\/reader\.mjs 176906 ws:\/\/127\.0\.0\.1:8080\/$/,
+    );
+    expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
     expect(stdout).not.toContain('hunter2');
     expect(stdout).toContain('server start as pid 42, in the foreground');
+  });
+
+  test('the banner fits 80 columns in the project’s folder', async () => {
+    const port = 65_535;
+    const world = cliWorld({
+      cwd: path.resolve(import.meta.dirname, '../../..'),
+      env: { SPUSH_HOME: '/var/lib/spush', SPUSH_ROOT: tempFolder({ 'bootstrap.ts': '' }), NO_COLOR: '1' },
+      runMaster: async ({ onReady }) => {
+        onReady({ pid: 4_194_303, listen: `127.0.0.1:${port}`, warnings: [] });
+        return 0;
+      },
+      columns: 80,
+    });
+    const { stdout } = await world.run('server', 'start', '-p', String(port));
+    expect(stdout).toContain('docs/examples/reader.mjs');
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test('a server for others says where it is reached, and its mode where a command needs it', async () => {
+    const world = cliWorld({
+      env: { SPUSH_HOST: '0.0.0.0' },
+      runMaster: async ({ onReady }) => {
+        onReady({ pid: 42, listen: '0.0.0.0:8080', warnings: ['the log is a folder'] });
+        return 0;
+      },
+    });
+    const { stdout, stderr } = await world.run('server', 'start', '-mode=night');
+    expect(stdout).toMatch(/\nlisten address 0\.0\.0\.0:8080 \(all addresses\)\n/);
+    expect(stdout).toMatch(/\nwebsocket {6}ws:\/\/127\.0\.0\.1:8080\/( ws:\/\/[\d.]+:8080\/)?\n/);
+    expect(stdout).toContain('spush config show -mode=night\n');
+    expect(stderr).toBe('warning: the log is a folder\n');
+  });
+
+  test.each([
+    [['-p', '9502']],
+    [['-p=9502']],
+    [['--port', '9502']],
+    [['--p=9502']],
+  ])('%j is the port', async (argv) => {
+    let port: number | null = null;
+    const runMaster: RunMaster = async ({ config }) => {
+      port = config.system.Port;
+      return 0;
+    };
+    expect(await cliWorld({ runMaster }).run('server', 'start', ...argv)).toMatchObject({ exitCode: 0 });
+    expect(port).toBe(9502);
   });
 
   test('is what -d=false means', async () => {
@@ -113,6 +177,42 @@ describe('in the foreground', () => {
   });
 });
 
+describe('a port that is taken', () => {
+  async function takenPort(): Promise<number> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    return (server.address() as AddressInfo).port;
+  }
+
+  test.each([[[]], [['-d']]])('is found before anything is started: %j', async (argv) => {
+    const world = cliWorld({ mainFile: '/no/such/main.js' });
+    const port = await takenPort();
+    const { exitCode, stdout, stderr } = await world.run('server', 'start', '-p', String(port), ...argv);
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(new RegExp(`^127.0.0.1:${port} is taken by .* \\(pid ${process.pid}\\)`));
+    expect([existsSync(world.path('Temp')), existsSync(world.path('Log'))]).toEqual([false, false]);
+  });
+
+  test('by a program at another address is not', async () => {
+    const started: RunMaster = async () => 0;
+    const world = cliWorld({ runMaster: started, env: { SPUSH_HOST: '127.0.0.2' } });
+    expect(await world.run('server', 'start', '-p', String(await takenPort()))).toMatchObject({
+      exitCode: 0,
+    });
+  });
+
+  test('keeps a restart from stopping what runs', async () => {
+    const world = cliWorld();
+    const paths = pathsOf({ root: world.root, home: world.root, mode: 'websocket' });
+    mkdirSync(paths.temp);
+    const master = await startFakeMaster(paths, 'obedient');
+    const { exitCode, stderr } = await world.run('server', 'restart', '-p', String(await takenPort()));
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining('is taken by')]);
+    expect(await identityOf(master.pid)).not.toBeNull();
+  });
+});
+
 describe('in the background', () => {
   /** A program that is started in the place of main.js. */
   const started = (code: string, options: CliWorldOptions = {}) => {
@@ -129,22 +229,36 @@ describe('in the background', () => {
       });
       setInterval(() => {}, 1000);
     `);
-    const { exitCode, stdout, stderr } = await world.run('server', 'start', '-d', '--port=5', '--json');
+    const { exitCode, stdout, stderr } = await world.run(
+      'server',
+      'start',
+      '-d',
+      '--port=5',
+      '--set=gzcp.deadlineMs=2',
+      '--json',
+    );
     expect([exitCode, stderr]).toEqual([0, '']);
     const { pid, listen } = JSON.parse(stdout) as { pid: number; listen: string };
     onTestFinished(() => void process.kill(pid, 'SIGKILL'));
     expect(listen).toBe('127.0.0.1:8080');
     const session = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[3];
     expect(Number(session)).toBe(pid);
-    expect(readFileSync(world.path('Log/websocket.log'), 'utf8')).toBe(
-      '["master","spush.websocket.Master",{"t":"start","args":["--mode=websocket","--set=Port=5"]}]\n',
-    );
+    expect(JSON.parse(readFileSync(world.path('Log/websocket.log'), 'utf8'))).toEqual([
+      'master',
+      'spush.websocket.Master',
+      {
+        t: 'start',
+        mode: 'websocket',
+        settings: { Port: '5', 'gzcp.deadlineMs': '2' },
+        launchPath: '/no/such/bin/spush.js',
+      },
+    ]);
   });
 
   test('prints the banner and the pid', async () => {
     const { stdout } = await started(READY).run('server', 'start', '-d');
     expect(stdout).toContain('main server');
-    expect(stdout).toMatch(/server start as pid \d+, in the background, log .*Log\/websocket\.log\n$/);
+    expect(stdout).toMatch(/server start as pid \d+, in the background; spush server stop ends it\n$/);
   });
 
   test.each([

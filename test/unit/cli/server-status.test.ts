@@ -9,6 +9,7 @@ const STATUS = {
   env: 0,
   pid: 4711,
   version: '1.2.3',
+  versions: [{ version: '1.2.3', processes: ['Master'] }],
   startTime: '2021-02-03T04:05:06.000Z',
   listen: '0.0.0.0:9501',
   maxLinkNumber: 10_000,
@@ -36,6 +37,19 @@ async function running(changes: Partial<ServerStatus> = {}) {
   return world;
 }
 
+test('versions of the program have a line each while they differ', async () => {
+  const versions = [
+    { version: '1.2.3', processes: ['Master', 'TaskWorker.0'] },
+    { version: '1.3.0', processes: ['Worker.0', 'Worker.1'] },
+  ];
+  const { stdout } = await (await running({ versions })).run('server', 'status');
+  expect(stdout).toMatch(
+    /│ version +│ 1\.2\.3: Master, TaskWorker\.0 +│\n│ +│ 1\.3\.0: Worker\.0, Worker\.1 +│/,
+  );
+  const one = await running({ versions: versions.slice(0, 1) });
+  expect((await one.run('server', 'status')).stdout).toMatch(/│ version +│ 1\.2\.3 +│/);
+});
+
 test('status is a table that fits 80 columns', async () => {
   const { exitCode, stdout } = await (await running()).run('server', 'status', '-mode=websocket');
   expect(exitCode).toBe(0);
@@ -49,7 +63,7 @@ test('status is a table that fits 80 columns', async () => {
   );
   expect(items.map(([item]) => item)).toEqual(
     Object.keys(serverStatusSchema.shape).filter(
-      (key) => !['crashLoops', 'warnings', 'nodes', 'total', 'silentNodes'].includes(key),
+      (key) => !['crashLoops', 'warnings', 'nodes', 'total', 'silentNodes', 'versions'].includes(key),
     ),
   );
   expect(Object.fromEntries(items)).toMatchObject({
@@ -92,12 +106,37 @@ test('status --json has the keys of the protocol', async () => {
   expect(JSON.parse(stdout)).toEqual(STATUS);
 });
 
-test('status of what does not run names mode and path', async () => {
+test('status of what runs in another home says where', async () => {
+  const world = cliWorld();
+  const { root } = world;
+  const home = world.path('other home');
+  await controlServer(`${home}/Temp/websocket.sock`, {
+    ping: [
+      {
+        id: 1,
+        ok: true,
+        data: {
+          pid: 4711,
+          mode: 'websocket',
+          background: true,
+          environment: { env: 0, envSource: 'default', root, home, program: '/opt/other', store: 'a file' },
+        },
+      },
+    ],
+  });
+  const { exitCode, stderr } = await world.run('server', 'status');
+  expect(exitCode).toBe(3);
+  expect(stderr).toBe(
+    `mode websocket is not running: there is no control socket at ${world.path('Temp/websocket.sock')}; one runs as pid 4711 with SPUSH_ROOT=${root} SPUSH_HOME='${home}'\n`,
+  );
+});
+
+test('status of what does not run names mode, path and the next step', async () => {
   const world = cliWorld();
   expect(await world.run('server', 'status', '-mode=other')).toEqual({
     exitCode: 3,
     stdout: '',
-    stderr: `mode other is not running: there is no control socket at ${world.path('Temp/other.sock')}\n`,
+    stderr: `mode other is not running: there is no control socket at ${world.path('Temp/other.sock')}; to start it: spush server start -d -mode=other (a service: systemctl start)\n`,
   });
 });
 

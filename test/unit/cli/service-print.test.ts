@@ -3,7 +3,7 @@ import { cliWorld } from '../../support/cli-world.js';
 
 describe('service print', () => {
   test('has the paths of this installation, the user and the mode', async () => {
-    const world = cliWorld({ mainFile: '/srv/app/dist/main.js', env: { SPUSH_HOME: '/srv/state' } });
+    const world = cliWorld({ launchPath: '/srv/app/bin/spush.js', env: { SPUSH_HOME: '/srv/state' } });
     const { exitCode, stdout, stderr } = await world.run(
       'service',
       'print',
@@ -22,6 +22,72 @@ describe('service print', () => {
     expect(lines).toContain('ReadWritePaths=/srv/state');
     expect(lines).toContain('User=pusher');
     expect(lines).toContain('Group=www-data');
+  });
+
+  test('of a service with a user of its own puts data and logs outside of the program', async () => {
+    const { stdout } = await cliWorld().run('service', 'print', '--user=pusher');
+    const lines = stdout.split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'Environment=SPUSH_HOME=/var/lib/spush',
+        'Environment=SPUSH_LOG=/var/log/spush',
+        'StateDirectory=spush',
+        'LogsDirectory=spush',
+      ]),
+    );
+    expect(stdout).not.toContain('ReadWritePaths=');
+  });
+
+  test.each<[what: string, args: string[], env: Record<string, string>, has: string[], not: string]>([
+    [
+      'options',
+      ['--home=/srv/push', '--log=/srv/logs'],
+      {},
+      [
+        'Environment=SPUSH_HOME=/srv/push',
+        'Environment=SPUSH_LOG=/srv/logs',
+        'ReadWritePaths=/srv/push',
+        'ReadWritePaths=/srv/logs',
+      ],
+      'StateDirectory',
+    ],
+    [
+      'the home alone: its logs go with it',
+      ['--home=/srv/push'],
+      {},
+      ['ReadWritePaths=/srv/push'],
+      'SPUSH_LOG',
+    ],
+    [
+      'another home below /var/lib',
+      ['--home=/var/lib/push/night'],
+      {},
+      ['StateDirectory=push/night', 'LogsDirectory=push/night', 'Environment=SPUSH_LOG=/var/log/push/night'],
+      'ReadWritePaths',
+    ],
+    [
+      'the environment',
+      [],
+      { SPUSH_HOME: '/var/lib/other', SPUSH_LOG: '/var/lib/other/Log' },
+      ['StateDirectory=other', 'Environment=SPUSH_HOME=/var/lib/other'],
+      'LogsDirectory',
+    ],
+  ])('lets both be said by %s', async (_, args, env, has, not) => {
+    const { stdout } = await cliWorld({ env }).run('service', 'print', '--user=pusher', ...args);
+    expect(stdout.split('\n')).toEqual(expect.arrayContaining(has));
+    expect(stdout).not.toContain(not);
+  });
+
+  test('has PUSHENV and secrets beside the configuration, unless that lies in the program', async () => {
+    const world = cliWorld({ launchPath: '/srv/app/bin/spush.js' });
+    const { stdout } = await world.run('service', 'print');
+    expect(stdout).toContain(`EnvironmentFile=-${world.root}/environment\n`);
+    const checkout = cliWorld();
+    const { stdout: ofCheckout } = await cliWorld({
+      env: { SPUSH_ROOT: checkout.root },
+      launchPath: `${checkout.root}/bin/spush.js`,
+    }).run('service', 'print');
+    expect(ofCheckout).toContain('EnvironmentFile=-/etc/spush/environment\n');
   });
 
   test('gives a stop the time that the configuration gives it', async () => {

@@ -22,7 +22,9 @@ describe('the unit', () => {
 
   test('lets systemd make its folder below /var/lib only', () => {
     expect(serviceUnit(USUAL_PLACES)).toContain('StateDirectory=spush\n');
-    expect(serviceUnit({ ...USUAL_PLACES, home: '/srv/push' })).not.toContain('StateDirectory=');
+    expect(serviceUnit(USUAL_PLACES)).toContain('LogsDirectory=spush\n');
+    const elsewhere = serviceUnit({ ...USUAL_PLACES, home: '/srv/push', log: '/srv/push/Log' });
+    expect(elsewhere).not.toMatch(/StateDirectory=|LogsDirectory=|SPUSH_LOG/);
   });
 
   test('can reach an installation in a home folder', () => {

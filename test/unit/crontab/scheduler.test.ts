@@ -158,7 +158,8 @@ describe('Scheduler', () => {
     const { scheduler } = setUp({ jobs: sweepJobs(async () => null) });
     await expect(scheduler.runNow('PushComentMsg', { wait: false })).rejects.toMatchObject({
       code: 'CRON_JOB_UNKNOWN',
-      message: 'there is no job "PushComentMsg". Did you mean PushCommentMsg?',
+      message:
+        'there is no job "PushComentMsg". Did you mean PushCommentMsg? Jobs: PushCommentMsg, PushSystemNoticeMsg, PushUserNoticeMsg.',
     });
   });
 
@@ -235,7 +236,7 @@ describe('Scheduler', () => {
     ]) {
       await expect(change).rejects.toMatchObject({
         code: 'CRON_JOB_UNKNOWN',
-        message: 'there is no job "Jop". Did you mean Job?',
+        message: 'there is no job "Jop". Did you mean Job? Jobs: Job.',
       });
     }
   });

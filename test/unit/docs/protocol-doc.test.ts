@@ -61,9 +61,9 @@ const requests = examples.filter(({ cmd, id, code }) => cmd !== undefined && id 
 const events = examples.filter(({ id }) => id === '');
 /** JSON bodies of the curl examples. */
 const posted = blocks('sh').flatMap((text) => {
-  const path = /127\.0\.0\.1:9501(\/\S+)/.exec(text)?.[1] ?? '';
+  const path = /127\.0\.0\.1:9501(\/\S+)/.exec(text)?.[1];
   const body = /-d '([^']+)'/.exec(text)?.[1];
-  return body === undefined ? [] : [{ path, body: JSON.parse(body) as unknown }];
+  return path === undefined || body === undefined ? [] : [{ path, body: JSON.parse(body) as unknown }];
 });
 
 /** Names in the first column of a section's tables. */

@@ -16,9 +16,9 @@ const known = new Map(
     ]),
   ),
 );
-const typed = [...doc.matchAll(/`spush ((?:server|process|crontab|task|config|log|service) [^`]+)`/g)].map(
-  (found) => found[1] ?? '',
-);
+const typed = [
+  ...doc.matchAll(/`spush ((?:server|process|crontab|task|user|message|config|log|service) [^`]+)`/g),
+].map((found) => found[1] ?? '');
 
 describe('README.zh-CN.md', () => {
   test.each([...new Set(typed)])('spush %s can be typed', (line) => {

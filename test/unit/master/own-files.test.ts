@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -18,9 +19,19 @@ import { dbSchema } from '../../../src/platform/config/config-schema.js';
 import { Troubles } from '../../../src/platform/health/troubles.js';
 import { instanceFileOf, ownIdentity, writeInstance } from '../../../src/platform/instance/instance-file.js';
 import { claimMode } from '../../../src/platform/instance/mode-claim.js';
+import type { Environment } from '../../../src/shared/protocol/environment.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { recordedLog } from '../../support/recorded-log.js';
 import { tempFolder } from '../../support/temp-folder.js';
+
+const ENVIRONMENT = (home: string): Environment => ({
+  env: 0,
+  envSource: 'default',
+  root: home,
+  home,
+  program: '/opt/spush',
+  store: 'the file m.db',
+});
 
 async function setUp(prepare: (home: string) => void = () => {}, store = 'elsewhere.db') {
   const home = tempFolder();
@@ -38,6 +49,7 @@ async function setUp(prepare: (home: string) => void = () => {}, store = 'elsewh
     config: { paths, mode: 'm', env, db: dbSchema.parse({ file }) },
     owner,
     claim,
+    environment: ENVIRONMENT(home),
     troubles,
     log,
   });
@@ -52,6 +64,37 @@ async function setUp(prepare: (home: string) => void = () => {}, store = 'elsewh
   const names = (): string[] => troubles.report().now.map(({ name }) => name);
   return { home, paths, files, troubles, log, events, names, close, removed: () => removed };
 }
+
+test('a server that becomes ready while it looks at its files does not write one of them twice at a time', async () => {
+  const { paths, files, troubles } = await setUp();
+  const file = path.join(paths.data, 'm.environment.json');
+  for (let i = 0; i < 20; i += 1) {
+    await Promise.all([files.ready(), files.look(), files.ready()]);
+    rmSync(file);
+  }
+  expect(troubles.report().failures).toEqual({});
+});
+
+test('of which environment the data is, is written when the server is ready, and kept', async () => {
+  const { home, paths, files, names } = await setUp();
+  const file = path.join(paths.data, 'm.environment.json');
+  await files.look();
+  expect(existsSync(file)).toBe(false);
+  await files.ready();
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(ENVIRONMENT(home));
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  rmSync(file);
+  await files.look();
+  expect(existsSync(file)).toBe(true);
+  rmSync(file);
+  mkdirSync(path.join(file, 'in the way'), { recursive: true });
+  await files.look();
+  expect(names()).toEqual(['environmentRecord']);
+  rmSync(file, { recursive: true });
+  await files.look();
+  expect(names()).toEqual([]);
+  expect(existsSync(file)).toBe(true);
+});
 
 test('folders and files that somebody removes are made again, for the owner alone', async () => {
   const { paths, files, events, names } = await setUp();
@@ -144,4 +187,18 @@ test('its files are removed at the end, once nothing is made any more', async ()
   const again = await claimMode({ home: paths.home, mode: 'm' });
   expect(again.state).toBe('ours');
   if (again.state === 'ours') again.release();
+});
+
+test('a home that cannot be looked at is a trouble and no more', async () => {
+  const { home, files, names } = await setUp();
+  const away = `${home}.away`;
+  renameSync(home, away);
+  // ELOOP.
+  symlinkSync(home, home);
+  await files.look();
+  expect(names()).toContain('modeClaim');
+  rmSync(home);
+  renameSync(away, home);
+  await files.look();
+  expect(names()).toEqual([]);
 });

@@ -39,7 +39,7 @@ async function afterEndOf(ending: FakeWorker, end: ChildEnd): Promise<string[]> 
     nonces: { book, file: new NonceFile('/nowhere/nonces', { book, troubles, clock }) },
     config: () => config,
     descriptors: null,
-    door: new FrontDoor({ clock, log, waitingMax: () => 1 }),
+    door: new FrontDoor({ clock, log, waitingMax: () => 1, isShared: () => false }),
     clock,
     log,
     workers: () => [],

@@ -1,9 +1,9 @@
 /** The watchdog kills its process: it is tried in one of its own. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { RUN_SOURCES, sourceFile } from '../../support/run-sources.js';
 
-const WATCHDOG = join(import.meta.dirname, '../../../dist/task/watchdog.js');
+const WATCHDOG = sourceFile('task/watchdog.ts');
 
 function runProgram(
   program: string,
@@ -11,7 +11,7 @@ function runProgram(
 ): Promise<{ signal: string | null; code: number | null; stderr: string }> {
   const text = `import { Watchdog } from ${JSON.stringify(WATCHDOG)};\n${program}`;
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', text], {
+    const child = spawn(process.execPath, [...RUN_SOURCES, '--input-type=module', '-e', text], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     meanwhile(child.pid ?? Number.NaN);

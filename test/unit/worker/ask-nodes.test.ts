@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Bus } from '../../../src/platform/bus/bus.js';
-import { OTHERS_UNREACHED } from '../../../src/platform/bus/redis/redis-bus.js';
+import { OTHERS_UNREACHED } from '../../../src/platform/bus/bus.js';
 import { askNodes } from '../../../src/worker/ask-nodes.js';
 
 const answer = (node: string, run: string) => ({ from: `${node}-${run}/w`, result: { node, run } });

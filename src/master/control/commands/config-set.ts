@@ -29,7 +29,7 @@ export function configSet(deps: ConfigSetDeps): ControlHandler<'config.set'> {
       if (key === 'WorkerNum' && workers !== workerCount.now) {
         await replacing.run(`config set ${key}`, () => workerCount.change(workers, progressTo(progress)));
       }
-      live.change(config);
+      live.setKey(key, config);
       log.info('config.set', { key, before: JSON.stringify(before), after: JSON.stringify(after) });
       return { key, before, after, warning: key === 'MaxLinkNumber' ? deps.shortage(config) : null };
     });

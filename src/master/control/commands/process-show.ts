@@ -14,6 +14,8 @@ import type { ControlHandler } from '../control-handlers.js';
 
 export interface ProcessShowDeps {
   readonly mode: string;
+  /** The master's. */
+  readonly version: string;
   /** Unix ms. */
   readonly startedAt: number;
   readonly slots: () => readonly Slot[];
@@ -44,6 +46,7 @@ export function processShow(deps: ProcessShowDeps): ControlHandler<'process.show
       heapUsed: getHeapStatistics().used_heap_size,
       connections: null,
       restarts: 0,
+      version: deps.version,
       state: 'ready',
     };
     const rows = places.flatMap(({ slot, children }) => {
@@ -71,6 +74,7 @@ function childRow(
     heapUsed: stats?.heapUsedBytes ?? null,
     connections: slot.role === 'worker' ? (stats?.connections ?? null) : null,
     restarts: slot.restarts,
+    version: child.version,
     state: child.stopping ? 'stopping' : child.readySince === null ? 'starting' : 'ready',
   };
 }
@@ -85,6 +89,7 @@ function emptyRow(slot: Slot, group: string): ProcessRow {
     heapUsed: null,
     connections: null,
     restarts: slot.restarts,
+    version: null,
     state: slot.state,
   };
 }

@@ -1,16 +1,27 @@
 /**
  * `server.reload`: reads the configuration again, lets its live keys count at once, and puts a new Worker in the place of
- * each, one after the other; it gets the connections of the old one. A faulty configuration changes nothing; a new Worker
- * that does not come up, or does not take the connections, ends the reload there, and the configuration goes back to what it
- * was.
+ * each, one after the other; it gets the connections of the old one. New processes run the newest build. A faulty
+ * configuration changes nothing; a new Worker that does not come up, or does not take the connections, ends the reload there,
+ * and the configuration goes back to what it was. Own jobs and tasks that have changed come last: the processes that run them
+ * are replaced, and a failure there is told.
  */
 import { type ConfigChange, changeConfig } from '../../../platform/config/config-change.js';
-import type { Config } from '../../../platform/config/config-schema.js';
+import { sourceText } from '../../../platform/config/config-source.js';
+import { type HiddenEdit, hiddenEdits } from '../../../platform/config/hidden-edits.js';
+import {
+  type HookChanges,
+  hasHookChanges,
+  hookChanges,
+  type NameChanges,
+} from '../../../platform/config/hook-changes.js';
+import type { LoadedConfig } from '../../../platform/config/load-config.js';
 import type { Log } from '../../../platform/log/log.js';
 import { type Notifier, silentNotifier } from '../../../platform/notify/notifier.js';
+import type { LaunchedProgram } from '../../../platform/program/launched-program.js';
 import { type Clock, msSince } from '../../../shared/base/clock.js';
 import { errorText, isSpushError, SpushError } from '../../../shared/base/errors.js';
 import { shortGroup } from '../../../shared/domain/role.js';
+import type { HiddenEditRow, NameChangesRow } from '../../../shared/protocol/control-commands.js';
 import { addMoved, type Moved, movedText, NOTHING_MOVED } from '../../handoff/moved.js';
 import type { LiveConfig } from '../../live-config.js';
 import type { OneAtATime } from '../../supervisor/one-at-a-time.js';
@@ -21,9 +32,12 @@ import { type ControlHandler, type Progress, progressTo } from '../control-handl
 
 export interface ServerReloadDeps {
   readonly live: LiveConfig;
-  /** Loads the configuration as the start did; throws CONFIG_INVALID with all faults. */
-  readonly load: () => Promise<Config>;
+  readonly program: Pick<LaunchedProgram, 'renew'>;
+  /** Loads the configuration of the environment that runs; throws CONFIG_INVALID with all faults. */
+  readonly load: () => Promise<LoadedConfig>;
   readonly workers: () => readonly Slot[];
+  /** Those who run own jobs and tasks, in the order in which they are replaced: TaskWorkers, then the CrontabScheduler. */
+  readonly hookProcesses: () => readonly Slot[];
   readonly replacer: Pick<Replacer, 'replace'>;
   readonly workerCount: Pick<WorkerCount, 'now' | 'change'>;
   /** Certificate files are read again. */
@@ -37,20 +51,47 @@ export interface ServerReloadDeps {
 }
 
 export function serverReload(deps: ServerReloadDeps): ControlHandler<'server.reload'> {
-  const { live, load, rereadTls, replacing, configuring, clock, log, notifier = silentNotifier } = deps;
+  const {
+    live,
+    program,
+    load,
+    rereadTls,
+    replacing,
+    configuring,
+    clock,
+    log,
+    notifier = silentNotifier,
+  } = deps;
+
+  /** What the processes run with that read bootstrap.ts. */
+  let hooksNow = live.state.loaded.hooks;
+  /** Some may have been replaced and others not: then they are no more what hooksNow says, also when the file is. */
+  let areMixed = false;
 
   async function reload(progress: Progress) {
     const begunAt = clock.moment();
-    const before = live.current;
-    const change = changeConfig(before, await load());
+    const before = live.state;
+    const loaded = await load();
+    const change = changeConfig(before.config, loaded.config, loaded.pushEnv);
+    const renewed = program.renew();
     const { applied, notApplied } = change;
+    const hidden = hiddenEdits(before.loaded, loaded);
     progress({ text: changeText(change), detail: { applied, notApplied } });
     log.info('reload.begun', { applied: applied.join(', '), notApplied: notApplied.join(', ') });
-    if (applied.length > 0) live.change(change.config);
+    for (const { key, by } of hidden) log.warn('reload.hidden', { key, by: sourceText(by) });
+    if (renewed.changedTo !== null) {
+      progress({ text: `new processes run the program in ${renewed.changedTo}` });
+      log.info('program.renewed', { folder: renewed.changedTo });
+    }
+    live.reload(change.config, loaded);
     rereadTls();
     const workersBefore = deps.workerCount.now;
     try {
       const { workers, moved } = await renewWorkers(deps, change.config.system.WorkerNum, progress);
+      const hooks = hookChanges(hooksNow, loaded.hooks);
+      const hooksFailed = areMixed || hasHookChanges(hooks) ? await renewHooks(deps, hooks, progress) : null;
+      areMixed = hooksFailed !== null;
+      if (hooksFailed === null) hooksNow = loaded.hooks;
       const seconds = Math.round(msSince(clock, begunAt) / 10) / 100;
       const { kept, closed, closedBy, longestPauseMs } = moved;
       log.info('reload.done', { workers, kept, closed, longestPauseMs, seconds });
@@ -63,10 +104,15 @@ export function serverReload(deps: ServerReloadDeps): ControlHandler<'server.rel
         longestPauseMs: Math.round(longestPauseMs * 10) / 10,
         applied: [...applied],
         notApplied: [...notApplied],
+        hidden: hidden.map(hiddenRow),
+        jobs: changesRow(hooks.jobs),
+        tasks: changesRow(hooks.tasks),
+        hooksFailed,
       };
     } catch (error) {
       log.error('reload.failed', { error: errorText(error) });
-      live.change(before);
+      live.goBackTo(before);
+      renewed.undo();
       await backTo(deps, workersBefore, progress);
       throw error;
     }
@@ -128,6 +174,42 @@ async function replaceWorkers(
   return { workers: done, moved };
 }
 
+/**
+ * Own jobs and tasks are read by a process when it starts. TaskWorkers first, so that a new job finds its task. Pushes need
+ * neither, so a failure is told and ends nothing; answers why.
+ */
+async function renewHooks(
+  { hookProcesses, replacer, log }: ServerReloadDeps,
+  { jobs, tasks }: HookChanges,
+  progress: Progress,
+): Promise<string | null> {
+  const slots = hookProcesses();
+  const tell = progressTo(progress);
+  tell(`own jobs: ${changesText(jobs)}; own tasks: ${changesText(tasks)}; their processes are replaced`);
+  let done = 0;
+  for (const slot of slots) {
+    try {
+      const { child } = await replacer.replace(slot, 'server reload', tell);
+      done += 1;
+      tell(`${child.name} replaced (${done}/${slots.length})`, { pid: child.pid });
+    } catch (error) {
+      if (!isSpushError(error) || error.code === 'SHUTTING_DOWN') throw error;
+      log.error('reload.hooksFailed', { replaced: done, of: slots.length, error: error.message });
+      return `${error.message}; ${done} of ${slots.length} processes with own jobs and tasks were replaced`;
+    }
+  }
+  return null;
+}
+
+function changesRow({ added, removed, changed }: NameChanges): NameChangesRow {
+  return { added: [...added], removed: [...removed], changed: [...changed] };
+}
+
+function changesText(changes: NameChanges): string {
+  const parts = Object.entries(changes).filter(([, names]) => names.length > 0);
+  return parts.map(([what, names]) => `${what} ${names.join(', ')}`).join(', ') || 'unchanged';
+}
+
 /** The reason of the failure counts, not that of the way back. */
 async function backTo(
   { workerCount, log }: ServerReloadDeps,
@@ -140,6 +222,10 @@ async function backTo(
   } catch (error) {
     log.error('workers.notBack', { workers: workerCount.now, before: count, error: errorText(error) });
   }
+}
+
+function hiddenRow({ key, by }: HiddenEdit): HiddenEditRow {
+  return { key, by: by.kind, variable: by.kind === 'environment' ? by.name : null };
 }
 
 function changeText({ applied, notApplied }: ConfigChange): string {

@@ -3,11 +3,12 @@
  * beside them. This node's are its own master's, at once; the others are asked over the bus, by a Worker, as the master
  * has no Redis, and are not waited for longer than 300 ms.
  */
+import { nameIn } from '../../../platform/bus/bus-identity.js';
 import type { Config } from '../../../platform/config/config-schema.js';
 import type { Log } from '../../../platform/log/log.js';
 import type { Peer } from '../../../platform/rpc/peer.js';
 import { errorText } from '../../../shared/base/errors.js';
-import type { ServerStatus } from '../../../shared/protocol/control-commands.js';
+import type { ProgramVersion, ServerStatus } from '../../../shared/protocol/control-commands.js';
 import type { DoorCounts } from '../../../shared/protocol/door.js';
 import type { ChildStats, ToChild, ToMaster } from '../../../shared/protocol/ipc.js';
 import { addUp, type NodeFigures } from '../../../shared/protocol/node-figures.js';
@@ -40,6 +41,7 @@ export interface ServerStatusDeps {
   readonly sums: () => Promise<ChildStats>;
   readonly troubles: () => Promise<readonly ProcessTroubles[]>;
   readonly figures: Pick<OwnFigures, 'of'>;
+  readonly versions: () => ProgramVersion[];
   readonly workers: () => readonly CountingPeer[];
   readonly taskWorkers: () => readonly CountingPeer[];
   readonly log: Log;
@@ -63,6 +65,7 @@ export function serverStatus(deps: ServerStatusDeps): ControlHandler<'server.sta
       env: config.env,
       pid: process.pid,
       version: figures.version,
+      versions: deps.versions(),
       startTime: figures.startTime,
       listen: deps.listen(),
       maxLinkNumber: figures.maxLinkNumber,
@@ -110,11 +113,6 @@ function allNodes(
 
 function titleOf({ node, run }: Pick<NodeFigures, 'node' | 'run'>): string {
   return `${node}-${run}`;
-}
-
-/** The name in `web1-5f3a9c0e`; all of it when it is none. */
-function nameIn(title: string): string {
-  return title.replace(/-[0-9a-f]{8}$/, '');
 }
 
 async function askOthers({ workers, log }: ServerStatusDeps): Promise<Others> {

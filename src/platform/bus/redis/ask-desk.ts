@@ -8,10 +8,14 @@ import { type Answers, type QuestionName, questionSchemas } from '../../../share
 import type { BusIdentity } from '../bus-identity.js';
 import { type Member, memberName } from './members.js';
 
-/** Answers from other processes are awaited so long at most, so that the asker has them within 300 ms. */
+/** Answers from other processes are awaited so long at most, so that the asker has them within 300 ms, unless it is patient. */
 export const REMOTE_DEADLINE_MS = 250;
 /** Questions of this process at a time; above it they are refused. */
 export const ASKED_MAX = 10_000;
+
+export function newAskId(): string {
+  return randomBytes(9).toString('base64url');
+}
 
 interface Asked {
   readonly question: QuestionName;
@@ -29,15 +33,18 @@ export class AskDesk {
   ask(
     question: QuestionName,
     members: readonly Member[],
-    deadlineMs: number,
+    { deadlineMs, patient = false }: { readonly deadlineMs: number; readonly patient?: boolean },
     send: (id: string) => void,
   ): Promise<Answers<unknown>> {
     if (this.#asked.size >= ASKED_MAX) {
       throw new SpushError('RPC_BUSY', `${ASKED_MAX} questions are under way already`);
     }
-    const id = randomBytes(9).toString('base64url');
+    const id = newAskId();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => asked.end(), Math.min(deadlineMs, REMOTE_DEADLINE_MS));
+      const timer = setTimeout(
+        () => asked.end(),
+        patient ? deadlineMs : Math.min(deadlineMs, REMOTE_DEADLINE_MS),
+      );
       const asked: Asked = {
         question,
         answers: [],

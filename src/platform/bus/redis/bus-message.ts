@@ -2,7 +2,7 @@
  * What an envelope holds: one of these a line. Which of them belongs on which channel is part of the check: a user's
  * channel carries that user's events and nothing else.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type BusEvent, busEventUid, parseBusEvent } from '../../../shared/protocol/bus-events.js';
 import type { QuestionName } from '../../../shared/protocol/questions.js';
 import type { Channel } from './channels.js';
@@ -10,15 +10,15 @@ import type { Channel } from './channels.js';
 const id = z.string().min(1).max(64);
 
 const wordSchema = z.discriminatedUnion('t', [
-  /** I am here; and whether I hold sockets, so that I can be asked. */
-  z.object({ t: z.literal('here'), holds: z.boolean() }),
+  /** I am here; whether I hold sockets, so that I can be asked; and for how long (ms) I could not hear, when that is over. */
+  z.object({ t: z.literal('here'), holds: z.boolean(), deafMs: z.number().nonnegative().optional() }),
   z.object({ t: z.literal('gone') }),
   /** I had to drop news, the first of it at this moment (Unix ms): everybody has a gap. */
   z.object({ t: z.literal('lost'), since: z.number().int().nonnegative().optional() }),
   z.object({
     t: z.literal('ask'),
     id,
-    question: z.enum(['online', 'kick', 'uids', 'metrics', 'figures'] satisfies [
+    question: z.enum(['online', 'spilled', 'kick', 'uids', 'metrics', 'figures'] satisfies [
       QuestionName,
       ...QuestionName[],
     ]),
@@ -35,7 +35,7 @@ const EVENT_TYPES: ReadonlySet<unknown> = new Set<BusEvent['t']>(['push', 'notic
 const WORDS_OF: Readonly<Record<Channel['of'], readonly BusMessage['t'][]>> = {
   user: ['push', 'read'],
   all: ['notice', 'here', 'gone', 'lost', 'ask'],
-  node: ['answer'],
+  node: ['answer', 'ask'],
   probe: ['probe'],
 };
 

@@ -24,17 +24,18 @@ import {
 import type { RedisConfig } from '../../config/config-schema.js';
 import type { Log } from '../../log/log.js';
 import { seldomLog } from '../../log/seldom-log.js';
-import type { Bus, BusListener } from '../bus.js';
+import { type Bus, type BusListener, OTHERS_UNREACHED } from '../bus.js';
 import { type BusIdentity, nodeOf } from '../bus-identity.js';
 import { eventPieces } from '../event-pieces.js';
 import type { BusCounts } from '../local-bus.js';
 import { OwnEvents } from '../own-events.js';
-import { AskDesk } from './ask-desk.js';
+import { AskDesk, newAskId } from './ask-desk.js';
 import { type BusMessage, type BusWord, isBusEvent, parseBusMessage } from './bus-message.js';
 import { type Channel, Channels } from './channels.js';
 import { Envelopes, type Opened, type Refusal, type Sender } from './envelope.js';
 import { keySlot } from './key-slot.js';
 import { HERE_EVERY_MS, Members, memberName } from './members.js';
+import { MissedKicks } from './missed-kicks.js';
 import { NameTwins } from './name-twins.js';
 import { createLayoutFinder, type LayoutFinder, type LayoutServer } from './redis-layout.js';
 import { RedisLink } from './redis-link.js';
@@ -50,8 +51,6 @@ const CLOSE_DEADLINE_MS = 500;
 const UNSENT_MS_MAX = 5000;
 /** Others are told at most this often that they miss something: each of them reads its store then. */
 const LOST_EVERY_MS = 3000;
-/** Stands among the silent ones when other nodes could not be asked at all. */
-export const OTHERS_UNREACHED = 'other nodes: Redis is not reached';
 
 type Answering = (question: QuestionName, args: unknown) => unknown;
 
@@ -104,6 +103,7 @@ export class RedisBus implements Bus {
   readonly #envelopes: Envelopes;
   readonly #numbers: SenderNumbers;
   readonly #members: Members;
+  readonly #kicks: MissedKicks;
   readonly #twins: NameTwins | null;
   readonly #asks = new AskDesk();
   readonly #map: ShardMap;
@@ -116,6 +116,8 @@ export class RedisBus implements Bus {
   #closed = false;
   /** Since when news may have been missed (Unix ms, as messages are stamped); null: it is not, every connection in use works. */
   #gapSince: number | null;
+  /** Since when others may not hear this process; null: they do. */
+  #cutOffSince: Moment | null;
   /** The same of news of this process that did not get out, of which others have not been told. */
   #lostSince: number | null = null;
   #lostToldAt: Moment | null = null;
@@ -131,11 +133,13 @@ export class RedisBus implements Bus {
     this.#log = log;
     this.#seldom = seldomLog(log, clock);
     this.#gapSince = clock.now();
+    this.#cutOffSince = clock.moment();
     this.#listener = options.listener ?? null;
     this.#channels = new Channels(redis.prefix, identity);
     this.#envelopes = new Envelopes([first, ...rest]);
     this.#numbers = new SenderNumbers(clock);
     this.#members = new Members(clock);
+    this.#kicks = new MissedKicks(clock);
     this.#twins = options.warnsOfTwin === true ? new NameTwins(identity, clock) : null;
     this.#map = new ShardMap({
       finder: options.finder ?? createLayoutFinder({ redis, name: clientName(identity), log }),
@@ -203,27 +207,31 @@ export class RedisBus implements Bus {
   async ask<Q extends QuestionName>(
     question: Q,
     args: Questions[Q]['args'],
-    options: { deadlineMs: number },
+    options: { deadlineMs: number; patient?: boolean },
   ): Promise<Answers<Questions[Q]['result']>> {
     type Result = Answers<Questions[Q]['result']>;
     const { askNode } = this.#options;
     if (QUESTION_REACH[question] === 'node' && askNode) return askNode(question, args, options);
     if (!this.healthy && askNode) {
+      this.#remember(newAskId(), question, args);
       const own = await askNode(question, args, options);
       return { answers: own.answers, silent: [...own.silent, OTHERS_UNREACHED] };
     }
     const [own, others] = await Promise.all([
       this.#askOwn(question, args, options.deadlineMs),
-      this.#asks.ask(question, this.#members.holding(), options.deadlineMs, (id) => {
+      this.#asks.ask(question, this.#members.holding(), options, (id) => {
+        this.#remember(id, question, args);
         // Not kept for later: a question that is answered nobody waits for.
         if (this.#map.of(this.#channels.all)?.up)
           this.#say(this.#channels.all, { t: 'ask', id, question, args });
       }),
     ]);
     const unreached = this.healthy ? [] : [OTHERS_UNREACHED];
+    // What holds or held connections of the user; for the node's figures they are gone.
+    const away = question === 'figures' ? [] : this.#members.away().map(memberName);
     return {
       answers: [...own.answers, ...others.answers],
-      silent: [...own.silent, ...others.silent, ...unreached],
+      silent: [...own.silent, ...others.silent, ...away, ...unreached],
     } as Result;
   }
 
@@ -319,7 +327,9 @@ export class RedisBus implements Bus {
   #onUp(shard: RedisShard): void {
     this.#map.judgeHealth();
     if (!this.#opened) {
-      if (this.healthy) this.#gapSince = null;
+      if (!this.healthy) return;
+      this.#gapSince = null;
+      this.#cutOffSince = null;
       return;
     }
     this.#log.info('redis.again', { server: shard.name });
@@ -327,12 +337,20 @@ export class RedisBus implements Bus {
     this.#announceNow();
     this.#tellLost();
     this.#gap(this.#gapSince);
-    if (this.healthy) this.#gapSince = null;
+    if (!this.healthy) return;
+    this.#gapSince = null;
+    if (this.#cutOffSince === null) return;
+    this.#announceNow(msSince(this.#options.clock, this.#cutOffSince));
+    this.#sayKicksAgain(this.#channels.all, this.#cutOffSince);
+    this.#cutOffSince = null;
   }
 
   #onHealth(healthy: boolean): void {
     const { clock } = this.#options;
-    if (!healthy) this.#gapSince ??= Math.min(this.#map.provenAt(clock), clock.now());
+    if (!healthy) {
+      this.#gapSince ??= Math.min(this.#map.provenAt(clock), clock.now());
+      this.#cutOffSince ??= clock.moment();
+    }
     this.#options.onHealth?.(healthy);
   }
 
@@ -416,11 +434,14 @@ export class RedisBus implements Bus {
       case 'probe':
         shard.heard(message.id);
         return;
-      case 'here':
+      case 'here': {
         if (this.#twins?.heard(sender)) this.#log.warn('bus.nodeNameTwice', { ...nodeOf(sender) });
+        const deafSince = this.#members.deafSince(sender.node, message.deafMs);
+        if (deafSince !== null) this.#sayKicksAgain(this.#channels.node(sender.node), deafSince);
         if (this.#members.here({ node: sender.node, process: sender.process, holds: message.holds }))
           this.#hello();
         return;
+      }
       case 'gone':
         this.#members.gone(sender.node);
         return;
@@ -485,12 +506,15 @@ export class RedisBus implements Bus {
 
   async #answer(asker: BusIdentity, { id, question, args }: BusWord & { t: 'ask' }): Promise<void> {
     const { answer } = this.#options;
-    if (!answer) return;
+    if (!answer && question !== 'kick') return;
     const parsed = questionSchemas[question].args.safeParse(args);
     if (!parsed.success) {
       this.#refuse('badContents', { of: 'all' }, null, `arguments of ${question} do not fit`);
       return;
     }
+    const isNews =
+      question !== 'kick' || this.#kicks.heard(id, asker.node, parsed.data as Questions['kick']['args']);
+    if (!answer || !isNews) return;
     try {
       const result = await answer(question, parsed.data);
       this.#say(this.#channels.node(asker.node), { t: 'answer', id, result });
@@ -498,6 +522,19 @@ export class RedisBus implements Bus {
       // The asker names us as silent.
       this.#log.warn('ask.failed', { question, error: errorText(error) });
     }
+  }
+
+  #remember(id: string, question: QuestionName, args: unknown): void {
+    if (question !== 'kick') return;
+    this.#kicks.heard(id, this.#options.identity.node, args as Questions['kick']['args']);
+  }
+
+  /** Nobody waits for the answers. */
+  #sayKicksAgain(channel: string, since: Moment): void {
+    const own = this.#options.identity.node;
+    const kicks = this.#kicks.since(since, (asker) => asker === own || !this.#members.has(asker));
+    if (kicks.length > 0) this.#log.info('bus.kicksAgain', { kicks: kicks.length });
+    for (const { id, args } of kicks) this.#say(channel, { t: 'ask', id, question: 'kick', args });
   }
 
   // Who is there.
@@ -516,15 +553,17 @@ export class RedisBus implements Bus {
     }, HERE_EVERY_MS);
   }
 
-  #announceNow(): void {
+  /** @param deafMs for how long this process has not heard, and now does */
+  #announceNow(deafMs: number | null = null): void {
     if (!this.#map.of(this.#channels.all)?.up) return;
-    this.#say(this.#channels.all, { t: 'here', holds: this.#options.answer !== undefined });
+    const holds = this.#options.answer !== undefined;
+    this.#say(this.#channels.all, { t: 'here', holds, ...(deafMs === null ? {} : { deafMs }) });
   }
 
   /** A process that ended without a word may have had news that it did not get out, of messages that were answered. */
   #missSilent(): void {
     const silent = this.#members.newlySilent();
-    this.#members.forget();
+    this.#members.missAway();
     if (silent.length === 0) return;
     this.#log.warn('bus.silent', {
       processes: silent.map(({ member }) => memberName(member)).join(', '),

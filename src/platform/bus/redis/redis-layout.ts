@@ -37,6 +37,9 @@ export interface LayoutFinder {
   close(): void;
 }
 
+/** How the text begins when none could be asked. */
+export const NO_SENTINEL = 'no Sentinel answers';
+
 const ALL_SLOTS: readonly SlotRange[] = [{ from: 0, to: SLOTS - 1 }];
 
 export interface FinderDeps {
@@ -92,7 +95,7 @@ class SentinelFinder implements LayoutFinder {
       (best, next) => (next && next.epoch > (best?.epoch ?? -1) ? next : best),
       null,
     );
-    if (newest === null) throw new SpushError('RPC_PEER_GONE', `no Sentinel answers: ${faults.join('; ')}`);
+    if (newest === null) throw new SpushError('RPC_PEER_GONE', `${NO_SENTINEL}: ${faults.join('; ')}`);
     return { servers: [{ address: newest.address, slots: ALL_SLOTS }], sharded: false };
   }
 

@@ -34,7 +34,7 @@ export interface LinkOptions {
   readonly redis: RedisConfig;
   /** Shown by CLIENT LIST. */
   readonly name: string;
-  /** A Sentinel has a password of its own and no databases. */
+  /** A Sentinel has a user and a password of its own and no databases. */
   readonly isSentinel?: boolean;
 }
 
@@ -126,10 +126,11 @@ async function clientOptions({
   isSentinel = false,
 }: LinkOptions): Promise<RedisOptions> {
   const password = isSentinel ? redis.sentinelPassword : redis.password;
+  const username = isSentinel ? redis.sentinelUsername : redis.username;
   return {
     ...address,
     ...(password === '' ? {} : { password }),
-    ...(redis.username === null || isSentinel ? {} : { username: redis.username }),
+    ...(username === null ? {} : { username }),
     ...(redis.tls ? { tls: await tlsOptions(redis, address) } : {}),
     db: isSentinel ? 0 : redis.db,
     connectionName: name,

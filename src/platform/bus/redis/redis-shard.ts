@@ -273,10 +273,15 @@ export class RedisShard {
     try {
       this.#send();
       const { probeChannel } = this.#deps;
-      this.#deliver(pair.publish, [
-        { channel: probeChannel, contents: JSON.stringify({ t: 'probe', id }), lines: 0 },
-      ]);
-      await within(deadlineMs, back, `Redis ${this.name} did not bring back a probe`);
+      const probe = { channel: probeChannel, contents: JSON.stringify({ t: 'probe', id }), lines: 0 };
+      const delivered = this.#deliver(pair.publish, [probe]).then((errors) => {
+        this.#findLost([probe], errors);
+        // What is refused does not come back; why it was says more than that it did not.
+        if (errors[0]) throw errors[0];
+        return back;
+      });
+      const either = Promise.race([back, delivered]);
+      await within(deadlineMs, either, `Redis ${this.name} did not bring back a probe`);
     } finally {
       this.#probes.delete(id);
     }
@@ -288,10 +293,14 @@ export class RedisShard {
     const link = this.link;
     if (!link || this.#unsent.isEmpty) return;
     const parcels = this.#unsent.take();
-    this.#deliver(link, parcels, () => this.#unsent.confirmed(parcels));
+    void this.#deliver(link, parcels).then((errors) => {
+      this.#unsent.confirmed(parcels);
+      this.#findLost(parcels, errors);
+    });
   }
 
-  #deliver({ client }: RedisLink, parcels: readonly Parcel[], ended: () => void = () => {}): void {
+  /** Answers what each of them met; never rejects. */
+  async #deliver({ client }: RedisLink, parcels: readonly Parcel[]): Promise<(Error | null)[]> {
     const { seal, sharded } = this.#deps;
     const pipeline = client.pipeline();
     for (const { channel, contents } of parcels) {
@@ -299,18 +308,9 @@ export class RedisShard {
       if (sharded) pipeline.spublish(channel, message);
       else pipeline.publish(channel, message);
     }
-    pipeline.exec().then(
-      (results) => {
-        ended();
-        this.#findLost(parcels, results?.map(([error]) => error) ?? []);
-      },
-      (error: Error) => {
-        ended();
-        this.#findLost(
-          parcels,
-          parcels.map(() => error),
-        );
-      },
+    return await pipeline.exec().then(
+      (results) => results?.map(([error]) => error) ?? [],
+      (error: Error) => parcels.map(() => error),
     );
   }
 

@@ -1,7 +1,7 @@
 /** The spill's file, written through the same thread and in the same tables as the embedded store. */
 import { setImmediate } from 'node:timers/promises';
 import { assert } from '../../../shared/base/assert.js';
-import type { NewMessage } from '../../../shared/domain/message.js';
+import type { MessageFacts, NewMessage } from '../../../shared/domain/message.js';
 import type { MessageId, MessageIdSource } from '../../../shared/domain/message-id.js';
 import { type AcceptArgs, encodeAccept } from '../accept-runs.js';
 import { weightOf, weightOfRows } from '../call-weight.js';
@@ -42,6 +42,11 @@ class LibsqlSpill extends LibsqlStore implements SpillFile {
     };
     const accepted = await this.acceptAs(messages, given);
     return accepted.map((each) => ({ ...each, spilled: true }));
+  }
+
+  override async inspect(id: MessageId): Promise<MessageFacts | null> {
+    const facts = await super.inspect(id);
+    return facts && { ...facts, storedIn: 'spill' };
   }
 
   async doubles(messages: readonly NewMessage[]): Promise<(Accepted | null)[]> {

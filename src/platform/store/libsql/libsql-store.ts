@@ -11,18 +11,23 @@ import type { Clock } from '../../../shared/base/clock.js';
 import { errorText, SpushError } from '../../../shared/base/errors.js';
 import type { Kind } from '../../../shared/domain/kind.js';
 import type {
+  MessageFacts,
   MessageItem,
   MessageStatus,
   NewMessage,
   ReadMark,
   UnreadCounts,
+  UserBacklog,
 } from '../../../shared/domain/message.js';
 import { isMessageId, type MessageId, type MessageIdSource } from '../../../shared/domain/message-id.js';
 import type { Log } from '../../log/log.js';
+import { seldomLog } from '../../log/seldom-log.js';
 import { type AcceptAnswer, decodeAccepted, encodeAccept } from '../accept-runs.js';
 import { assertLimit, assertTime, assertUser, kindNumbers, pendingArgs } from '../call-arguments.js';
 import { weightOf, weightOfRows } from '../call-weight.js';
+import { fullPages, type PendingRows } from '../full-pages.js';
 import { KIND_NUMBER } from '../kind-number.js';
+import { backlogOf, factsOf } from '../message-facts.js';
 import type {
   Accepted,
   ListedItem,
@@ -77,6 +82,7 @@ export async function openLink(options: LibsqlStoreOptions): Promise<ThreadLink>
 }
 
 export class LibsqlStore implements MessageStore {
+  readonly spilled = null;
   readonly #link: ThreadLink;
   readonly #ids: MessageIdSource;
   readonly #clock: Clock;
@@ -86,7 +92,7 @@ export class LibsqlStore implements MessageStore {
     this.#link = link;
     this.#ids = ids;
     this.#clock = clock;
-    this.#log = log;
+    this.#log = seldomLog(log, clock);
   }
 
   async accept(messages: readonly NewMessage[]): Promise<Accepted[]> {
@@ -104,16 +110,19 @@ export class LibsqlStore implements MessageStore {
     return found.get(uid) ?? [];
   }
 
-  async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
-    const { users, items } = await this.#call('pending', pendingArgs(uids, query, this.#clock.now()));
-    const all = decodeItems(items, this.#log);
-    const found = new Map<number, MessageItem[]>();
-    let from = 0;
-    for (const { uid, count } of users) {
-      found.set(uid, all.slice(from, from + count).filter(isReadable));
-      from += count;
-    }
-    return found;
+  pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
+    return fullPages(uids, query, async (some, page) => {
+      const { users, items } = await this.#call('pending', pendingArgs(some, page, this.#clock.now()));
+      const all = decodeItems(items, this.#log);
+      const found = new Map<number, PendingRows>();
+      let from = 0;
+      for (const { uid, count } of users) {
+        const last = count < page.limit ? null : (items.rows[from + count - 1]?.[0] ?? null);
+        found.set(uid, { items: all.slice(from, from + count).filter(isReadable), last });
+        from += count;
+      }
+      return found;
+    });
   }
 
   async markSent(marks: readonly SentMark[], at: number): Promise<void> {
@@ -163,6 +172,18 @@ export class LibsqlStore implements MessageStore {
   async status(id: MessageId): Promise<MessageStatus | null> {
     if (!isMessageId(id)) return null;
     return this.#call('status', { id, now: this.#clock.now() });
+  }
+
+  async inspect(id: MessageId): Promise<MessageFacts | null> {
+    if (!isMessageId(id)) return null;
+    const [status, row] = await Promise.all([this.status(id), this.#call('inspect', { id })]);
+    return status && row && factsOf(status, row);
+  }
+
+  async backlog(uid: number): Promise<UserBacklog> {
+    assertUser(uid);
+    const { known, rows } = await this.#call('backlog', { uid, now: this.#clock.now() });
+    return { known, ...backlogOf(rows) };
   }
 
   async release(kind: Kind, at: number): Promise<void> {

@@ -10,6 +10,7 @@ import type { MessageStatus, UnreadCounts } from '../../../shared/domain/message
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import type { AcceptAnswer, AcceptArgs } from '../accept-runs.js';
 import type { PendingArgs } from '../call-arguments.js';
+import type { BacklogRow, FactsRow } from '../message-facts.js';
 import type { SpilledMessage, SpilledReceipt } from '../spill/spill-target.js';
 import type { ItemRows } from './item-rows.js';
 
@@ -61,6 +62,12 @@ export interface ListAnswer {
   readonly more: boolean;
 }
 
+/** What is pending of a user, by kind. */
+export interface BacklogAnswer {
+  readonly known: boolean;
+  readonly rows: readonly BacklogRow[];
+}
+
 /** A row of the spill without its text. */
 export type SpillRow = Omit<SpilledMessage, 'body'>;
 
@@ -84,6 +91,8 @@ export interface StoreCalls {
   list: { args: ListArgs; answer: ListAnswer };
   unread: { args: { readonly uid: number; readonly now: number }; answer: UnreadCounts };
   status: { args: { readonly id: MessageId; readonly now: number }; answer: MessageStatus | null };
+  inspect: { args: { readonly id: MessageId }; answer: FactsRow | null };
+  backlog: { args: { readonly uid: number; readonly now: number }; answer: BacklogAnswer };
   release: { args: { readonly kind: number; readonly at: number }; answer: null };
   prune: { args: { readonly expiredBefore: number; readonly limit: number }; answer: number };
   pendingCount: { args: null; answer: number };
@@ -117,6 +126,8 @@ export const WRITES = {
   list: false,
   unread: false,
   status: false,
+  inspect: false,
+  backlog: false,
   release: true,
   prune: true,
   pendingCount: false,

@@ -12,6 +12,14 @@ export interface MysqlPlace {
   readonly database: string;
 }
 
+/** What the user of spush may do in its database; docs/OPERATIONS.md has the statements. CREATE, ALTER and INDEX: a start. */
+export const DATABASE_RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX';
+
+/** The database is named, as another environment has another one. */
+function grantText({ database }: MysqlPlace): string {
+  return `GRANT ${DATABASE_RIGHTS} ON ${database}.* to this user`;
+}
+
 function whereIs({ host, port, user, database }: MysqlPlace): string {
   return `database "${database}" at ${host}:${port} (user "${user}")`;
 }
@@ -97,11 +105,7 @@ export const settingWrong = (
 export const tableWrong = (place: MysqlPlace, what: string): SpushError => storeUnavailable(place, what);
 
 export const rightsMissing = (place: MysqlPlace, rights: readonly string[], table: string): SpushError =>
-  storeUnavailable(
-    place,
-    `does not let this user ${rights.join(', ')} in ${table}. GRANT this user SELECT, INSERT, UPDATE, DELETE, CREATE, ` +
-      'ALTER and INDEX on the database',
-  );
+  storeUnavailable(place, `does not let this user ${rights.join(', ')} in ${table}. ${grantText(place)}`);
 
 export const schemaNewer = (place: MysqlPlace, found: number, known: number): SpushError =>
   new SpushError(
@@ -145,7 +149,11 @@ export function isAway(fault: SpushError): boolean {
   return fault.code === 'STORE_UNAVAILABLE' && !isOfOneCall(fault);
 }
 
-const GRANT = 'GRANT this user SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER and INDEX on the database';
+const DENIED: ReadonlySet<number> = new Set([
+  MYSQL.DATABASE_DENIED,
+  MYSQL.COMMAND_DENIED,
+  MYSQL.COLUMN_DENIED,
+]);
 const TOO_SLOW =
   'It took longer than queryMs in db.ts allows: the server is slow, or waits for the locks of others (SHOW PROCESSLIST)';
 const FREE_ROOM = 'Free room on the disk of the server';
@@ -154,15 +162,12 @@ const PRIMARY = 'The server takes no changes: point db.ts to the primary; spush 
 /** What to do, by the server's error number. */
 const ADVICE: Readonly<Record<number, string>> = {
   [MYSQL.TOO_MANY_CONNECTIONS]: 'Raise max_connections of the server or lower poolSize in db.ts',
-  [MYSQL.DATABASE_DENIED]: 'GRANT this user ALL on the database',
   [MYSQL.ACCESS_DENIED]:
     'Check user in db.ts and the password in SPUSH_DB_PASSWORD, and from which addresses the user may come',
   [MYSQL.NO_DATABASE]: 'CREATE DATABASE with this name, or correct database in db.ts',
   [MYSQL.KEY_TOO_LONG]: 'The tables need an innodb_page_size of 16k or more',
   [MYSQL.DISK_FULL]: FREE_ROOM,
   [MYSQL.TABLE_FULL]: FREE_ROOM,
-  [MYSQL.COMMAND_DENIED]: GRANT,
-  [MYSQL.COLUMN_DENIED]: GRANT,
   [MYSQL.NO_TABLE]: 'Start spush anew: a start makes the tables',
   [MYSQL.PACKET_TOO_LARGE]: 'Raise max_allowed_packet of the server',
   [MYSQL.CONNECTION_ABORTED]:
@@ -183,14 +188,23 @@ export function faultOf(place: MysqlPlace, error: unknown): SpushError {
   const code = serverCode(error);
   const text = errorText(error);
   if (code !== null) {
-    const advice = takesNoWrites(error) ? PRIMARY : (ADVICE[code] ?? 'Look at the error log of the server');
-    return storeUnavailable(place, `failed: ${text} (error ${code}). ${advice}`, error);
+    return storeUnavailable(
+      place,
+      `failed: ${text} (error ${code}). ${adviceFor(place, code, error)}`,
+      error,
+    );
   }
   const driver = driverCode(error);
   if (driver === '') return new SpushError('INTERNAL', `the store failed: ${text}`, { cause: error });
   if (isTimedOut(error))
     return storeUnavailable(place, `does not answer (${driver}: ${text}). ${UNREACHABLE}`, error);
   return storeUnavailable(place, `cannot be reached (${driver}: ${text}). ${UNREACHABLE}`, error);
+}
+
+function adviceFor(place: MysqlPlace, code: number, error: unknown): string {
+  if (takesNoWrites(error)) return PRIMARY;
+  if (DENIED.has(code)) return grantText(place);
+  return ADVICE[code] ?? 'Look at the error log of the server';
 }
 
 /** The same for a start that fails: it says what an operator has to do before spush can run. */

@@ -12,23 +12,27 @@ import type { Clock } from '../../../shared/base/clock.js';
 import { isSpushError } from '../../../shared/base/errors.js';
 import type { Kind } from '../../../shared/domain/kind.js';
 import type {
+  MessageFacts,
   MessageItem,
   MessageStatus,
   NewMessage,
   ReadMark,
   UnreadCounts,
+  UserBacklog,
 } from '../../../shared/domain/message.js';
 import { isMessageId, type MessageId, type MessageIdSource } from '../../../shared/domain/message-id.js';
 import type { Log } from '../../log/log.js';
 import { seldomLog } from '../../log/seldom-log.js';
 import { assertLimit, assertTime, assertUser, kindNumbers, pendingArgs } from '../call-arguments.js';
 import { weightOf, weightOfRows } from '../call-weight.js';
+import { fullPages } from '../full-pages.js';
 import { KIND_NUMBER } from '../kind-number.js';
 import type { Accepted, ListedItem, ListQuery, PendingQuery, SentMark } from '../message-store.js';
 import type { AcceptAttempt, SpillTarget, TakeIn, TakenIn } from '../spill/spill-target.js';
 import { Connections } from './connections.js';
 import { GroupCommit } from './group-commit.js';
 import { listOf, unreadOf } from './inbox.js';
+import { inspectOf, pendingCountsOf } from './inspect.js';
 import { migrate } from './migrate.js';
 import type { Migration } from './migrations/migration.js';
 import { isAway, isOfOneCall, type MysqlPlace, startFault, storeClosed } from './mysql-faults.js';
@@ -105,6 +109,7 @@ async function highestId(session: Session): Promise<bigint> {
 }
 
 class MysqlStore implements SpillTarget {
+  readonly spilled = null;
   /** For all but changes. */
   readonly #connections: Connections;
   /** One connection that no read can take, however many there are. */
@@ -181,8 +186,10 @@ class MysqlStore implements SpillTarget {
   }
 
   async pendingForMany(uids: readonly number[], query: PendingQuery): Promise<Map<number, MessageItem[]>> {
-    const args = pendingArgs(uids, query, this.#clock.now());
-    return this.#read((session) => pendingOf(session, args, this.#log));
+    const now = this.#clock.now();
+    return this.#read((session) =>
+      fullPages(uids, query, (some, page) => pendingOf(session, pendingArgs(some, page, now), this.#log)),
+    );
   }
 
   async markSent(marks: readonly SentMark[], at: number): Promise<void> {
@@ -231,6 +238,18 @@ class MysqlStore implements SpillTarget {
     if (!isMessageId(id)) return null;
     const now = this.#clock.now();
     return this.#read((session) => statusOf(session, id, now));
+  }
+
+  async inspect(id: MessageId): Promise<MessageFacts | null> {
+    if (!isMessageId(id)) return null;
+    const now = this.#clock.now();
+    return this.#read((session) => inspectOf(session, id, now));
+  }
+
+  async backlog(uid: number): Promise<UserBacklog> {
+    assertUser(uid);
+    const now = this.#clock.now();
+    return this.#read((session) => pendingCountsOf(session, { uid, now }));
   }
 
   async release(kind: Kind, at: number): Promise<void> {

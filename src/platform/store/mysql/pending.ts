@@ -6,9 +6,9 @@
  * these users have them already.
  */
 import { sql } from 'kysely';
-import type { MessageItem } from '../../../shared/domain/message.js';
 import type { Log } from '../../log/log.js';
 import type { PendingArgs } from '../call-arguments.js';
+import type { PendingRows } from '../full-pages.js';
 import { EVERYBODY, KIND_NUMBER, PERSONAL_KINDS } from '../kind-number.js';
 import { ITEM_COLUMNS, type ItemRow, itemOf, textsOf } from './items.js';
 import { OPEN, SETTLED } from './message-rows.js';
@@ -26,7 +26,7 @@ export async function pendingOf(
   session: Session,
   args: PendingArgs,
   log: Pick<Log, 'warn'>,
-): Promise<Map<number, MessageItem[]>> {
+): Promise<Map<number, PendingRows>> {
   const { uids, kinds, limit } = args;
   const found = new Map<number, ItemRow[]>(uids.map((uid) => [uid, []]));
   const releases = await releasesOf(session);
@@ -36,12 +36,12 @@ export async function pendingOf(
   for (const [uid, rows] of found)
     found.set(uid, rows.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit));
   const texts = await textsOf(session, [...found.values()].flat(), log);
-  const items = new Map<number, MessageItem[]>();
+  const pages = new Map<number, PendingRows>();
   for (const [uid, rows] of found) {
-    const some = rows.flatMap((row) => itemOf(row, texts) ?? []);
-    if (some.length > 0) items.set(uid, some);
+    const last = rows.length < limit ? null : (rows.at(-1)?.id ?? null);
+    if (rows.length > 0) pages.set(uid, { items: rows.flatMap((row) => itemOf(row, texts) ?? []), last });
   }
-  return items;
+  return pages;
 }
 
 async function releasesOf(session: Session): Promise<ReadonlyMap<number, number>> {

@@ -1,8 +1,9 @@
 /** What the rest asks: the state of one message, deleting what is over, counting, probing. */
 import { sql } from 'kysely';
-import type { MessageState, MessageStatus } from '../../../shared/domain/message.js';
+import type { MessageStatus } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import { EVERYBODY, kindOf } from '../kind-number.js';
+import { stateOf } from '../message-facts.js';
 import { OPEN } from './message-rows.js';
 import { isContention, spoilsConnection } from './server-errors.js';
 import { withServerLock } from './server-lock.js';
@@ -81,13 +82,6 @@ type Times = Pick<MessageStatus, 'sentAt' | 'ackedAt' | 'readAt'>;
 function timesOf(row: Pick<StatusRow, 'sent_at' | 'acked_at' | 'read_at'>): Times {
   const time = (text: string | null) => (text === null ? null : Number(text));
   return { sentAt: time(row.sent_at), ackedAt: time(row.acked_at), readAt: time(row.read_at) };
-}
-
-function stateOf(times: Times, expired: boolean): MessageState {
-  if (times.readAt !== null) return 'read';
-  if (times.ackedAt !== null) return 'acked';
-  if (expired) return 'expired';
-  return times.sentAt === null ? 'pending' : 'sent';
 }
 
 /** Costs what is counted: some 300 ms a million. Above what fits into queryMs it fails, and harms nothing. */

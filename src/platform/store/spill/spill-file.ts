@@ -11,7 +11,16 @@ import type { SpilledMessage, SpilledReceipt } from './spill-target.js';
 export interface SpillFile
   extends Pick<
     MessageStore,
-    'ack' | 'read' | 'markSent' | 'status' | 'release' | 'prune' | 'pendingCount' | 'close'
+    | 'ack'
+    | 'read'
+    | 'markSent'
+    | 'status'
+    | 'inspect'
+    | 'backlog'
+    | 'release'
+    | 'prune'
+    | 'pendingCount'
+    | 'close'
   > {
   /** As in the contract, under these ids. */
   accept(messages: readonly NewMessage[], ids: BigInt64Array): Promise<Accepted[]>;

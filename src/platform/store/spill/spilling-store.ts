@@ -12,11 +12,13 @@ import { type Clock, type Moment, msSince } from '../../../shared/base/clock.js'
 import { errorText } from '../../../shared/base/errors.js';
 import type { Kind } from '../../../shared/domain/kind.js';
 import type {
+  MessageFacts,
   MessageItem,
   MessageStatus,
   NewMessage,
   ReadMark,
   UnreadCounts,
+  UserBacklog,
 } from '../../../shared/domain/message.js';
 import type { MessageId } from '../../../shared/domain/message-id.js';
 import type { Log } from '../../log/log.js';
@@ -191,6 +193,22 @@ export class SpillingStore implements MessageStore {
     // The same for a file that cannot be read.
     const spilled = await spill.status(id).catch(() => null);
     return spilled ?? this.#inOrder(() => target.status(id));
+  }
+
+  async inspect(id: MessageId): Promise<MessageFacts | null> {
+    const { target, spill } = this.#options;
+    // The same for a file that cannot be read.
+    const spilled = await spill.inspect(id).catch(() => null);
+    return spilled ?? this.#inOrder(() => target.inspect(id));
+  }
+
+  /** Of the server alone: what waits here is asked of `spilled`. */
+  backlog(uid: number): Promise<UserBacklog> {
+    return this.#inOrder(() => this.#options.target.backlog(uid));
+  }
+
+  get spilled(): SpillFile {
+    return this.#options.spill;
   }
 
   /** The server's first: a cron message that the file lets out must find the release there. */

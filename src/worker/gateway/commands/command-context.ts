@@ -1,6 +1,7 @@
 /** What the handlers of commands are given. One file per command; each answers the body of its reply or throws. */
 import type { Bus } from '../../../platform/bus/bus.js';
 import type { SystemConfig } from '../../../platform/config/config-schema.js';
+import type { EachRefusal } from '../../../platform/log/each-refusal.js';
 import type { Log } from '../../../platform/log/log.js';
 import type { Clock } from '../../../shared/base/clock.js';
 import { SpushError } from '../../../shared/base/errors.js';
@@ -22,6 +23,8 @@ export interface CommandDeps {
   readonly stats: WorkerStats;
   readonly clock: Clock;
   readonly log: Log;
+  /** While the log is debugging: logins that are refused, one by one. */
+  readonly eachRefusal: EachRefusal;
   /** For what may fail for thousands of commands at once. */
   readonly seldom: Pick<Log, 'warn'>;
 }

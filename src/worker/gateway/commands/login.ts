@@ -6,11 +6,11 @@ import { type CommandHandler, stillWanted } from './command-context.js';
  * Asks whose key it is, registers the session, answers, then replays what is pending. Registering comes before reading:
  * a message that is stored meanwhile is either in the replay or comes live.
  */
-export const login: CommandHandler<'login'> = async (session, body, { desk, store, replays }) => {
+export const login: CommandHandler<'login'> = async (session, body, { desk, store, replays, log }) => {
   const value = body.ukey ?? body.token;
   if (value === undefined) throw new SpushError('BAD_REQUEST', 'ukey or token is missing');
   const channel = body.ukey === undefined ? 'app' : 'web';
-  const { login } = await desk.login(session, {
+  const { login, fresh } = await desk.login(session, {
     key: { channel, value },
     ack: body.ack ?? false,
     device: body.device ?? null,
@@ -18,6 +18,11 @@ export const login: CommandHandler<'login'> = async (session, body, { desk, stor
   const { uid } = login;
   try {
     const unread = await store.unread(uid, stillWanted(session));
+    if (log.debugging) {
+      const { id, address } = session.data;
+      const { device, ack } = login;
+      log.debug('login.accepted', { uid, session: id, channel, device, ack, address, fresh });
+    }
     return {
       body: { uid, session: session.data.id, unread },
       afterReply: () => {

@@ -52,7 +52,7 @@ beforeEach(async () => {
   clock = new FakeClock();
   log.lines.splice(0);
   troubles = new Troubles(clock);
-  door = new FrontDoor({ clock, log, waitingMax: () => 10 });
+  door = new FrontDoor({ clock, log, waitingMax: () => 10, isShared: () => false });
   const address = await door.listen({ host: '127.0.0.1', port: 0, backlog: 64 });
   workers = [new FakeWorker('a'), new FakeWorker('b'), new FakeWorker('c')];
   for (const worker of workers) door.attach(worker);

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type DoorWorker, FrontDoor } from '../../../../src/master/accept/front-door.js';
+import { peerNameOf } from '../../../../src/master/accept/listener.js';
 import type { SentHandle } from '../../../../src/platform/rpc/peer.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { until } from '../../../support/http-site.js';
@@ -46,6 +47,7 @@ let clock: FakeClock;
 let door: FrontDoor;
 let port: number;
 let waitingMax: number;
+let shared: string | null;
 let clients: Socket[];
 let a: FakeWorker;
 let b: FakeWorker;
@@ -54,7 +56,13 @@ beforeEach(async () => {
   clock = new FakeClock();
   clients = [];
   waitingMax = 100;
-  door = new FrontDoor({ clock, log: recordedLog(), waitingMax: () => waitingMax });
+  shared = null;
+  door = new FrontDoor({
+    clock,
+    log: recordedLog(),
+    waitingMax: () => waitingMax,
+    isShared: (address) => address === shared,
+  });
   port = Number((await door.listen({ host: '127.0.0.1', port: 0, backlog: 512 })).split(':').at(-1));
   a = new FakeWorker('a');
   b = new FakeWorker('b');
@@ -64,14 +72,20 @@ afterEach(() => {
   for (const client of clients) client.destroy();
 });
 
-async function come(n: number): Promise<void> {
+async function come(n: number, localAddress = '127.0.0.1'): Promise<void> {
   const before = door.counts.accepted;
   for (let i = 0; i < n; i += 1) {
-    const client = connect(port, '127.0.0.1');
+    const client = connect({ port, host: '127.0.0.1', localAddress });
     client.on('error', () => {});
     clients.push(client);
   }
   await until(() => door.counts.accepted === before + n);
+}
+
+/** One of them was. */
+async function closedByServer(some: readonly Socket[]): Promise<void> {
+  for (const client of some) client.resume();
+  await until(() => some.some((client) => client.readableEnded || client.destroyed));
 }
 
 /** The sweep runs once a second of real time. */
@@ -84,6 +98,31 @@ test('connections wait for the first Worker, and come in their order', async () 
   expect(door.counts.waiting).toBe(3);
   door.attach(a);
   expect([a.given, door.counts.waiting]).toEqual([[1, 2, 3], 0]);
+});
+
+test('connections of one address wait for each other, not those of another', async () => {
+  door.attach(a);
+  await come(GIVEN_MAX + 5);
+  await come(1, '127.0.0.2');
+  const { localPort } = clients.at(-1) ?? {};
+  const { hand } = a.peer;
+  const ports: unknown[] = [];
+  vi.spyOn(a.peer, 'hand').mockImplementation((name, args, handle, flushed) => {
+    ports.push(peerNameOf(handle).port);
+    hand(name, args, handle, flushed);
+  });
+  a.take();
+  a.take();
+  expect(ports[1]).toBe(localPort);
+});
+
+test('those who come through a proxy are many: they wait in several lines', async () => {
+  shared = '127.0.0.1';
+  waitingMax = 300;
+  await come(200);
+  await come(101, '127.0.0.2');
+  await closedByServer(clients.slice(200));
+  expect(door.counts.refused.full).toBe(1);
 });
 
 test('the Worker that holds the fewest gets the next', async () => {
@@ -184,7 +223,17 @@ describe('a connection that cannot be given to anybody', () => {
       waiting: 2,
       refused: { full: 1, late: 0, kernel: 0, stopping: 0 },
     });
-    await until(() => clients.some(({ closed }) => closed || true));
+    await closedByServer(clients);
+  });
+
+  test('is the newest of whoever has the most waiting, whoever comes last', async () => {
+    waitingMax = 3;
+    await come(3);
+    const newest = clients.slice(2);
+    await come(1, '127.0.0.2');
+    await closedByServer(newest);
+    door.attach(a);
+    expect([a.given, door.counts.refused.full]).toEqual([[1, 2, 3], 1]);
   });
 
   test('is closed when it has waited too long', async () => {
@@ -195,9 +244,7 @@ describe('a connection that cannot be given to anybody', () => {
     clock.advance(1);
     await oneLook();
     expect([door.counts.refused.late, door.counts.waiting]).toEqual([1, 0]);
-    const [client] = clients;
-    client?.resume();
-    await until(() => client?.readableEnded === true || client?.destroyed === true);
+    await closedByServer(clients);
   });
 
   test('is closed when the server stops, and none is accepted afterwards', async () => {
@@ -217,6 +264,18 @@ test('a connection that is handed back goes to another Worker, and its sender he
   expect(b.given).toHaveLength(1);
   expect(door.backs(a, { ns: [4, 5] })).toEqual({ taken: [5] });
   expect(door.backs(a, { ns: [5] })).toEqual({ taken: [] });
+});
+
+test('a Worker that hands one back is leaving, and gets no more: it would hand those back too', async () => {
+  door.attach(a);
+  door.attach(b);
+  door.holds(b, { open: 500 });
+  door.back(a, { n: 1, kept: false }, handle());
+  await come(3);
+  expect([a.given.length, b.given.length]).toEqual([0, 4]);
+  door.attach(a);
+  await come(1);
+  expect(a.given).toHaveLength(1);
 });
 
 test('a connection that is handed back when the server stops stays with its Worker', () => {

@@ -31,7 +31,10 @@ describe('the control server', () => {
     'task.status': notAsked,
     'task.reboot': notAsked,
     'log.reopen': notAsked,
+    'user.show': notAsked,
+    'message.show': notAsked,
     'config.set': notAsked,
+    'config.show': notAsked,
     ping: async () => ({ pid: 42, mode: 'm' }),
     'server.status': () => Promise.reject(new TypeError('a bug of ours')),
     'server.stop': async (_args, progress) => {

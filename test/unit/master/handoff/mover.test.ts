@@ -145,8 +145,8 @@ describe('Mover', () => {
     expect(two?.fake.handoff).toEqual(['session d', 'session e']);
   });
 
-  it('tells the person who waits how far it is, and not too often', async () => {
-    const { workers, old, target } = moving();
+  it('tells the person who waits how far it is, not too often, and how it ended', async () => {
+    const { workers, old, target, moved } = moving();
     old.fake.peer.note('handoff.remaining', { remaining: 5, gone: 0 });
     await workers.handOver(old, 'a', 'b', 'c');
     adopt(target, 'a', 'b');
@@ -155,16 +155,35 @@ describe('Mover', () => {
     old.fake.peer.note('handoff.remaining', { remaining: 2, gone: 3 });
     await vi.advanceTimersByTimeAsync(1);
     old.fake.peer.note('handoff.remaining', { remaining: 2, gone: 3 });
+    await workers.handOver(old, 'd');
+    adopt(target, 'd');
+    old.leave.resolve({ closed: { tls: 1 }, left: 0 });
+    await moved;
     expect(workers.progress).toEqual([
       {
-        text: 'Worker.0: moved 0 of 5, longest pause 0.0 ms',
-        detail: { moved: 0, total: 5, longestPauseMs: 0 },
-      },
-      {
-        text: 'Worker.0: moved 3 of 5, longest pause 12.3 ms',
+        text: 'Worker.0: moved 3 of 5 connections, longest pause 12.3 ms',
         detail: { moved: 3, total: 5, longestPauseMs: 12.34 },
       },
+      {
+        text: 'Worker.0: moved 4 of 5 connections, closed 1 (tls 1), longest pause 12.3 ms',
+        detail: { moved: 4, total: 5, closed: 1, longestPauseMs: 12.34 },
+      },
     ]);
+  });
+
+  it('tells nothing of a short move, which its caller tells as a whole, and nothing of one without connections', async () => {
+    const one = moving();
+    one.old.fake.peer.note('handoff.remaining', { remaining: 1, gone: 0 });
+    await one.workers.handOver(one.old, 'a');
+    adopt(one.target, 'a');
+    one.old.leave.resolve({ closed: {}, left: 0 });
+    expect(await one.moved).toMatchObject({ kept: 1 });
+    expect(one.workers.progress).toEqual([]);
+    const none = moving();
+    none.old.fake.peer.note('handoff.remaining', { remaining: 0, gone: 0 });
+    none.old.leave.resolve({ closed: {}, left: 0 });
+    await none.moved;
+    expect(none.workers.progress).toEqual([]);
   });
 
   describe('when the target ends with sessions on their way', () => {

@@ -6,6 +6,7 @@ function figures(askChildren: () => Promise<void>): OwnFigures {
   return new OwnFigures({
     run: '00000001',
     version: '1',
+    versions: () => ['1.2.3'],
     startedAt: 0,
     nodeName: () => 'web1',
     maxLinkNumber: () => 1,

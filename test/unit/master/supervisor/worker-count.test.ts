@@ -75,9 +75,9 @@ describe('the number of Workers', () => {
     expect(workers(node)).toEqual([['spush.m.Worker.0', 'ready']]);
     expect(heard).toEqual([
       'spush.m.Worker.2 has ended',
-      'Worker.2 ended (2): 1 connections kept, 0 closed, longest pause 5.0 ms',
+      'Worker.2 ended (2): 1 connection kept, 0 closed, longest pause 5.0 ms',
       'spush.m.Worker.1 has ended',
-      'Worker.1 ended (1): 1 connections kept, 0 closed, longest pause 5.0 ms',
+      'Worker.1 ended (1): 1 connection kept, 0 closed, longest pause 5.0 ms',
     ]);
     await turns();
     expect(node.spawner.children).toHaveLength(6);

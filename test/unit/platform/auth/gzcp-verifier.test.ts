@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createVerifier, verifierConcurrency } from '../../../../src/platform/auth/create-verifier.js';
 import type { GzcpOutcome, UserVerifier } from '../../../../src/platform/auth/user-verifier.js';
 import { type GzcpConf, gzcpSchema, type PushEnv } from '../../../../src/platform/config/config-schema.js';
+import { Troubles } from '../../../../src/platform/health/troubles.js';
 import type { Log } from '../../../../src/platform/log/log.js';
 import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 import { answerJson, FakeGzcp, type GzcpCall } from '../../../support/fake-gzcp.js';
@@ -18,11 +19,13 @@ let respond: (call: GzcpCall, res: ServerResponse) => void;
 let logged: string[];
 let counts: Partial<Record<GzcpOutcome, number>>;
 let states: string[];
+let troubles: Troubles;
 
 beforeEach(() => {
   clock = new FakeClock();
   logged = [];
   counts = {};
+  troubles = new Troubles(clock);
   states = [];
   respond = (_call, res) => answerJson(res, { code: 200, data: { uid: 176_906 } });
   gzcp = new FakeGzcp((call, res) => respond(call, res));
@@ -38,12 +41,13 @@ async function open(
 ): Promise<UserVerifier> {
   const verifyUrl = url || (await gzcp.listen());
   const write = (event: string, fields: unknown) => logged.push(`${event} ${JSON.stringify(fields)}`);
-  const log: Log = { debug: write, info: write, warn: write, error: write };
+  const log: Log = { debugging: false, debug: write, info: write, warn: write, error: write };
   return createVerifier({
     config: { env, gzcp: gzcpSchema.parse({ verifyUrl, secret: SECRET, ...conf }) },
     concurrency: () => concurrency,
     clock,
     log,
+    troubles,
     meter: {
       count: (outcome) => {
         counts[outcome] = (counts[outcome] ?? 0) + 1;
@@ -288,7 +292,26 @@ describe('the main site is spared', () => {
     expect(gzcp.calls).toHaveLength(4);
     expect(await verifier.verify(web('at last'))).toBe(7);
     expect(states).toEqual(['open', 'probing', 'closed']);
+    expect(troubles.report().now).toEqual([]);
     expect(counts).toMatchObject({ failure: 3, turnedAway: 4 });
+  });
+
+  test('while nobody asks, that is a trouble that names the host and the last reason', async () => {
+    respond = (_call, res) => answerJson(res, '', 429);
+    const url = await gzcp.listen();
+    const { host } = new URL(url);
+    const verifier = await open({ breakerFailures: 2 }, { url: `${url}?secret=of-the-query` });
+    for (let n = 0; n < 3; n += 1) {
+      await expect(verifier.verify(web(`${n}`))).rejects.toMatchObject({
+        message: expect.stringContaining(`the main site (${host})`),
+      });
+    }
+    const [trouble] = troubles.report().now;
+    expect(trouble).toMatchObject({ name: 'mainSite', text: expect.stringContaining(`${host}: HTTP 429; `) });
+    expect(logged).toContain(`gzcp.breaker ${JSON.stringify({ state: 'open', host, reason: 'HTTP 429' })}`);
+    const said = [trouble?.text, ...logged].join();
+    for (const secret of ['of-the-query', SECRET, gzcp.calls[0]?.token ?? 'none'])
+      expect(said).not.toContain(secret);
   });
 
   test('those who wait when it opens are turned away at once', async () => {

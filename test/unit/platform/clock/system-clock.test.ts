@@ -1,19 +1,19 @@
 /** The moments of all processes and threads of the machine are those of one counter: sessions and deadlines travel with them. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import path from 'node:path';
+import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../../src/platform/clock/system-clock.js';
 import { momentMs } from '../../../../src/shared/base/clock.js';
+import { RUN_SOURCES, sourceFile } from '../../../support/run-sources.js';
 
 /** What the difference of two clocks of one process was found out with: microseconds. */
 const APART_MS = 1;
 
-const BUILT = path.resolve(import.meta.dirname, '../../../../dist');
-const READ = `
-  const { systemClock } = await import(${JSON.stringify(`${BUILT}/platform/clock/system-clock.js`)});
-  const moment = systemClock.moment();`;
+const CLOCK = sourceFile('platform/clock/system-clock.ts');
+/** Threads have no hooks for `import()` of sources; for `require` they need none. */
+const TSX = createRequire(import.meta.url).resolve('tsx/cjs/api');
 
 function now(): number {
   return momentMs(systemClock.moment());
@@ -22,10 +22,9 @@ function now(): number {
 test('in another thread', async () => {
   const before = now();
   const thread = new Worker(
-    `(async () => { ${READ} require('node:worker_threads').parentPort.postMessage(moment); })()`,
-    {
-      eval: true,
-    },
+    `const { systemClock } = require('${TSX}').require('${CLOCK}', '${CLOCK}');
+     require('node:worker_threads').parentPort.postMessage(systemClock.moment());`,
+    { eval: true },
   );
   const [there] = await once(thread, 'message');
   expect(there).toBeGreaterThan(before - APART_MS);
@@ -34,7 +33,12 @@ test('in another thread', async () => {
 
 test('in another process', () => {
   const before = now();
-  const there = execFileSync(process.execPath, ['--input-type=module', '-e', `${READ} console.log(moment)`]);
+  const there = execFileSync(process.execPath, [
+    ...RUN_SOURCES,
+    '--input-type=module',
+    '-e',
+    `import { systemClock } from '${CLOCK}'; console.log(systemClock.moment());`,
+  ]);
   expect(Number(there)).toBeGreaterThan(before - APART_MS);
   expect(Number(there)).toBeLessThan(now() + APART_MS);
 });

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkHooks, loadHooks } from '../../../../src/platform/config/bootstrap-hooks.js';
+import { checkHooks } from '../../../../src/platform/config/bootstrap-hooks.js';
 import { faultText } from '../../../../src/platform/config/config-fault.js';
-import { silentLog } from '../../../../src/platform/log/log.js';
 import { BUILT_IN_TASKS } from '../../../../src/shared/domain/built-in-tasks.js';
-import { tempFolder } from '../../../support/temp-folder.js';
 import { faultsOf, load } from './loading.js';
 
 const run = () => 1;
+const CIRCLE: Record<string, unknown> = {};
+CIRCLE['self'] = CIRCLE;
 const check = (exports: Record<string, unknown>) => {
   const { hooks, faults } = checkHooks('/b.ts', exports, 'UTC');
   return { hooks, texts: faults.map(faultText) };
@@ -41,6 +41,16 @@ describe('checkHooks', () => {
   });
 
   it.each<[string, Record<string, unknown>, string]>([
+    [
+      'arguments that hold themselves',
+      { jobs: [{ name: 'a', rule: '@daily', run, args: CIRCLE }] },
+      'jobs[0].args is <ref *1> { self: [Circular *1] }; expected plain data, as JSON takes it',
+    ],
+    [
+      'a number that JSON has not',
+      { jobs: [{ name: 'a', rule: '@daily', run, args: { a: 10n } }] },
+      'jobs[0].args is { a: 10n }; expected plain data, as JSON takes it',
+    ],
     ['a list that is none', { jobs: {} }, '/b.ts: jobs is {}; expected a list of at most 1000 entries'],
     ['an entry that is no object', { tasks: [7] }, '/b.ts: tasks[0] is 7; expected an object'],
     ['a missing name', { tasks: [{ run }] }, '/b.ts: tasks[0].name is missing; expected a letter'],
@@ -133,25 +143,6 @@ export const PUSHENV = 0;
 export const tasks: unknown[] = [{ name: 'double', run: async ({ n }: { n: number }) => n * 2 }];
 export const jobs = [{ name: 'Own', rule: '@hourly', task: 'double', args: { n: 4 } }];
 `;
-
-describe('loadHooks', () => {
-  it('reads the functions of bootstrap.ts', async () => {
-    const hooks = await loadHooks(tempFolder({ 'bootstrap.ts': TEXT }), null);
-    const context = { signal: new AbortController().signal, log: silentLog };
-    expect(await hooks.tasks[0]?.run(hooks.jobs[0]?.args, context)).toBe(8);
-  });
-
-  it('has none without the file', async () => {
-    expect(await loadHooks(tempFolder(), null)).toEqual({ jobs: [], tasks: [] });
-  });
-
-  it('throws what is wrong, with exit code 78', async () => {
-    const root = tempFolder({ 'bootstrap.ts': TEXT.replace('@hourly', '@hurly') });
-    await expect(loadHooks(root, null)).rejects.toMatchObject({ code: 'CONFIG_INVALID', exitCode: 78 });
-    const broken = tempFolder({ 'bootstrap.ts': 'export const jobs = [' });
-    await expect(loadHooks(broken, null)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
-  });
-});
 
 describe('loadConfig', () => {
   it('accepts right hooks and refuses wrong ones with the file and the place', async () => {

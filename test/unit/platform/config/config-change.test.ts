@@ -28,6 +28,7 @@ describe('a configuration that was loaded again', () => {
   it('names PUSHENV when it differs', async () => {
     const before = await testConfig();
     expect(changeConfig(before, { ...before, env: 1 }).notApplied).toEqual(['PUSHENV']);
+    expect(changeConfig(before, before, 2).notApplied).toEqual(['PUSHENV']);
   });
 });
 
@@ -50,7 +51,8 @@ describe('a live key that is set by hand', () => {
   it('must be a key, with the nearest names in the answer', async () => {
     await expect(setLiveKey(await testConfig(), 'MaxLinkNumbr', '1')).rejects.toMatchObject({
       code: 'CONFIG_KEY_UNKNOWN',
-      message: 'MaxLinkNumbr is not a key of the configuration. Did you mean MaxLinkNumber?',
+      message:
+        'MaxLinkNumbr is not a key of the configuration. Did you mean MaxLinkNumber? spush config show lists all',
     });
   });
 

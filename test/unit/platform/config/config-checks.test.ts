@@ -19,11 +19,15 @@ describe('what keys demand of each other', () => {
   });
 
   test('the old token counts only from addresses that are named', async () => {
-    expect(await faultsOf({ env: { SPUSH_API_LEGACY_TOKEN: 'true' } })).toMatchObject([
+    const key = { SPUSH_API_KEYS: '{"gzcp":"s3cret"}' };
+    expect(await faultsOf({ env: { SPUSH_API_LEGACY_TOKEN: 'true', ...key } })).toMatchObject([
       { key: 'api.legacyToken', problem: 'is true and allow is empty' },
     ]);
     const env = { SPUSH_API_LEGACY_TOKEN: 'true', SPUSH_API_ALLOW: '["10.0.0.0/8"]' };
-    expect((await load({ env })).config.api.legacyToken).toBe(true);
+    expect(await faultsOf({ env })).toMatchObject([
+      { key: 'api.legacyToken', problem: 'is true and keys is empty' },
+    ]);
+    expect((await load({ env: { ...env, ...key } })).config.api.legacyToken).toBe(true);
   });
 
   test('a key that is faulty by itself is not compared', async () => {
@@ -31,30 +35,36 @@ describe('what keys demand of each other', () => {
     expect(faults).toMatchObject([{ problem: 'is -5' }]);
   });
 
-  test('Test needs the address of the main site and a key for the bus', async () => {
-    const faults = await faultsOf({ env: { PUSHENV: '1' } });
-    expect(faults.map(({ key }) => key)).toEqual(['gzcp.verifyUrl', 'redis.busKeys']);
-    expect(faults[0]?.where).toMatch(/conf\/Test\/gzcp\.ts$/);
-  });
-
-  test('Online needs all that makes it safe', async () => {
-    const faults = await faultsOf({ env: { PUSHENV: '2' } });
-    expect(faults.map(({ key }) => key)).toEqual([
-      'gzcp.verifyUrl',
-      'redis.busKeys',
-      'api.keys',
-      'api.origins',
-      'db.password',
-      'gzcp.secret',
-    ]);
-  });
-
-  test('Online does without the shared secret when a function makes the token', async () => {
-    const faults = await faultsOf({
-      files: { 'conf/Online/gzcp.ts': 'export default { token: () => "x" };' },
-      env: { PUSHENV: '2' },
-    });
-    expect(faults.map(({ key }) => key)).not.toContain('gzcp.secret');
+  test('origins are as browsers send them, or no page could connect', async () => {
+    const origins = (...list: string[]) => ({ SPUSH_API_ORIGINS: JSON.stringify(list) });
+    for (const [wrong, right] of [
+      ['https://www.gzcp.cn/', 'https://www.gzcp.cn'],
+      ['https://www.gzcp.cn:443', 'https://www.gzcp.cn'],
+      ['https://www.gzcp.cn/push?x=1', 'https://www.gzcp.cn'],
+      ['www.gzcp.cn', 'https://www.your-site.com'],
+      ['*', 'https://www.your-site.com'],
+    ] as const) {
+      const [fault, ...others] = await faultsOf({ env: origins('https://m.gzcp.cn', wrong) });
+      expect(others).toEqual([]);
+      expect(fault).toMatchObject({ key: 'api.origins', problem: `has "${wrong}"` });
+      expect(fault?.expected?.endsWith(`such as ${right}`), fault?.expected ?? '').toBe(true);
+    }
+    const env = origins(
+      'https://WWW.gzcp.cn:8443',
+      'null',
+      'file://',
+      'capacitor://localhost',
+      'http://[::1]:80801',
+    );
+    expect(await faultsOf({ env })).toMatchObject([{ problem: 'has "http://[::1]:80801"' }]);
+    const right = origins(
+      'https://WWW.gzcp.cn:8443',
+      'null',
+      'file://',
+      'capacitor://localhost',
+      'http://[::1]:8080',
+    );
+    expect((await load({ env: right })).config.api.origins).toHaveLength(5);
   });
 });
 

@@ -1,13 +1,9 @@
 import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  findPaths,
-  locatePaths,
-  makeTempFolder,
-  PACKAGE_ROOT,
-} from '../../../../src/platform/config/config-paths.js';
-import { packageVersion } from '../../../../src/platform/config/package-version.js';
+import { findPaths, locatePaths, makeTempFolder } from '../../../../src/platform/config/config-paths.js';
+import { packageVersion } from '../../../../src/platform/program/package-version.js';
+import { PACKAGE_ROOT } from '../../../../src/platform/program/program-files.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const locate = (cwd: string, env: NodeJS.ProcessEnv = {}) => locatePaths({ cwd, env, mode: 'websocket' });
@@ -85,6 +81,8 @@ describe('the home', () => {
       socket: inHome('Temp/websocket.sock'),
       logFile: inHome('Log/websocket.log'),
     });
+    const apart = locate(folder, { SPUSH_HOME: 'home', SPUSH_LOG: '/var/log/spush' });
+    expect(apart).toEqual({ ...paths, log: '/var/log/spush', logFile: '/var/log/spush/websocket.log' });
     await makeTempFolder(paths);
     expect(statSync(paths.temp).mode & 0o777).toBe(0o700);
   });

@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sourceText } from '../../../../src/platform/config/config-source.js';
 import { loadConfig } from '../../../../src/platform/config/load-config.js';
-import { isSpushError } from '../../../../src/shared/base/errors.js';
+import { errorText, isSpushError } from '../../../../src/shared/base/errors.js';
 import { tempFolder } from '../../../support/temp-folder.js';
-import { BOOTSTRAP, BUS_KEYS, faultsOf, load } from './loading.js';
+import { BOOTSTRAP, faultsOf, load, NODE, ONLINE, SITE } from './loading.js';
 
 describe('layers', () => {
   test('without any file all keys have their defaults', async () => {
@@ -26,10 +26,10 @@ describe('layers', () => {
         'bootstrap.ts': 'export default { PUSHENV: 1 };',
         'conf/SystemConf.ts': 'export default { MaxLinkNumber: 11, WorkerNum: 3, TaskWorkerNum: 4 };',
         'conf/Test/gzcp.ts':
-          'export default { verifyUrl: "http://gzcp.example/login/pushMsgLogin", deadlineMs: 5 };',
+          'export default { verifyUrl: "http://10.0.0.7/login/pushMsgLogin", deadlineMs: 5 };',
         'conf/Online/gzcp.ts': 'export default { deadlineMs: 6 };',
       },
-      env: { SPUSH_WORKER_NUM: '5', SPUSH_TASK_WORKER_NUM: '6', ...BUS_KEYS },
+      env: { SPUSH_WORKER_NUM: '5', SPUSH_TASK_WORKER_NUM: '6', SPUSH_GZCP_SECRET: 'c', ...NODE },
       settings: { TaskWorkerNum: '7' },
     });
     expect(config.env).toBe(1);
@@ -87,7 +87,7 @@ describe('layers', () => {
       files: {
         'conf/Test/gzcp.ts': `import type { GzcpConf } from '../../nowhere/at-all.js';
           const conf: GzcpConf = {
-            verifyUrl: 'http://gzcp.example/',
+            verifyUrl: 'http://10.0.0.7/',
             token: (timestamp: string, loginkey: string, secret: string) => timestamp + loginkey + secret,
           };
           export default conf;`,
@@ -95,7 +95,7 @@ describe('layers', () => {
       env: {
         PUSHENV: '1',
         SPUSH_GZCP_SECRET: 'c',
-        ...BUS_KEYS,
+        ...NODE,
       },
     });
     expect(config.gzcp.token?.('a', 'b', config.gzcp.secret)).toBe('abc');
@@ -116,6 +116,39 @@ describe('layers', () => {
   });
 });
 
+describe('a reload', () => {
+  const files = {
+    'bootstrap.ts': 'export const PUSHENV = 1;',
+    'conf/Test/db.ts': 'export default { host: "10.0.0.5", database: "of_test" };',
+    'conf/Online/db.ts': 'export default { host: "10.0.0.5", database: "of_online" };',
+  };
+  const env = { ...NODE, ...SITE, ...ONLINE, SPUSH_DB_HOST: undefined, SPUSH_DB_DATABASE: undefined };
+
+  test('stays in its environment, and says what bootstrap.ts says by now', async () => {
+    const root = tempFolder(files);
+    const { config } = await loadConfig({ cwd: root, env });
+    writeFileSync(path.join(root, 'bootstrap.ts'), 'export const PUSHENV = 2;');
+    const again = await loadConfig({ cwd: root, env, place: config });
+    expect([again.config.env, again.config.db.database, again.pushEnv]).toEqual([1, 'of_test', 2]);
+    const started = await loadConfig({ cwd: root, env });
+    expect([started.config.env, started.config.db.database, started.pushEnv]).toEqual([2, 'of_online', 2]);
+  });
+
+  test('stays in its root when bootstrap.ts is gone, and says so', async () => {
+    const above = tempFolder({ 'bootstrap.ts': 'export const PUSHENV = 0;' });
+    const root = path.join(above, 'inner');
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
+      writeFileSync(path.join(root, name), text);
+    }
+    const { config } = await loadConfig({ cwd: root, env });
+    expect(config.paths.root).toBe(root);
+    rmSync(path.join(root, 'bootstrap.ts'));
+    const reload = loadConfig({ cwd: root, env, place: config });
+    await expect(reload).rejects.toThrow(`${root}/bootstrap.ts: is missing`);
+  });
+});
+
 describe('faults', () => {
   test('all are listed at once, each with file, key, value and what is expected', async () => {
     const root = tempFolder({
@@ -132,7 +165,7 @@ describe('faults', () => {
     for (const line of [
       `${file}: MaxLinkNumbr is not a known key. Did you mean MaxLinkNumber?`,
       `${file}: WorkerNum is 0; expected a whole number from 1 to 256`,
-      `${file}: StopSeconds is "long"; expected a number above 0 and up to 86400 (s)`,
+      `${file}: StopSeconds is "long"; expected a number from 0.01 to 86400 (s)`,
       `${file}: TrustedProxies[1] is "proxy"; expected an address range such as 10.0.0.0/8 or an IP address`,
       'SPUSH_DELIVER: Deliver is not JSON: {; expected { comment: one of now, cron',
       'SPUSH_PORT: Port is "abc"; expected a whole number from 0 to 65535',
@@ -179,8 +212,8 @@ describe('faults', () => {
 
   test.each([
     ['export const Port = 1;', 'has no default export'],
-    ['export default 5;', 'exports by default what is not an object'],
-    ['export default [];', 'exports by default what is not an object'],
+    ['export default 5;', 'exports by default what is not a plain object'],
+    ['export default [];', 'exports by default what is not a plain object'],
   ])('%s is not a configuration', async (text, problem) => {
     const faults = await faultsOf({ files: { 'conf/SystemConf.ts': text } });
     expect(faults).toMatchObject([{ problem }]);
@@ -200,6 +233,26 @@ describe('faults', () => {
     expect(fault?.problem).toBe(problem);
   });
 
+  test.each([
+    [{ 'conf/SystemConf.ts': 'export default {};' }, 'conf/SystemConf.ts'],
+    [{ 'conf/Online/api.ts': 'export default {};' }, 'conf/Online'],
+  ])('beside %j a lost bootstrap.ts is one, as PUSHENV would be a guess', async (files, named) => {
+    const root = tempFolder(files);
+    const env = { SPUSH_ROOT: root };
+    const error = await loadConfig({ cwd: root, env }).catch((thrown: unknown) => thrown);
+    expect(errorText(error)).toMatch(
+      new RegExp(`^the configuration has 1 fault:\n.*bootstrap\\.ts: is missing, and there is .*${named}`),
+    );
+    expect(errorText(error)).toContain('or the variable PUSHENV: 0 (local), 1 (Test), 2 (Online)');
+    expect((await loadConfig({ cwd: root, env: { ...env, PUSHENV: '0' } })).config.env).toBe(0);
+  });
+
+  test('beside a conf/ a bootstrap.ts that does not say PUSHENV is one too', async () => {
+    const files = { 'bootstrap.ts': 'export const jobs = [];', 'conf/Test/db.ts': 'export default {};' };
+    expect(await faultsOf({ files })).toMatchObject([{ problem: expect.stringMatching(/^does not say/) }]);
+    expect((await load({ files: { 'bootstrap.ts': 'export const jobs = [];' } })).config.env).toBe(0);
+  });
+
   test('a mode that cannot name a file is wrong usage', async () => {
     await expect(load({ mode: '../etc' })).rejects.toMatchObject({ code: 'USAGE', exitCode: 2 });
   });
@@ -208,4 +261,13 @@ describe('faults', () => {
     const faults = await faultsOf({ env: { SPUSH_ROOT: '/no/such/folder' } });
     expect(faults).toMatchObject([{ where: 'SPUSH_ROOT', problem: 'is /no/such/folder' }]);
   });
+});
+
+test('of a long list that is wrong the first entries are told, and how many more there are', async () => {
+  const faults = await faultsOf({
+    files: { 'conf/SystemConf.ts': 'export default { TrustedProxies: Array(5000).fill("x") };' },
+  });
+  expect(faults).toHaveLength(21);
+  expect(faults[19]).toMatchObject({ key: 'TrustedProxies[19]' });
+  expect(faults[20]).toMatchObject({ key: 'TrustedProxies', problem: 'has 4980 more that are wrong' });
 });

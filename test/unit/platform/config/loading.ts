@@ -7,8 +7,18 @@ import { tempFolder } from '../../../support/temp-folder.js';
 
 export const BOOTSTRAP = { 'bootstrap.ts': 'export const PUSHENV = 0;\n' };
 
-/** What PUSHENV 1 and 2 need beside what a test is about. */
-export const BUS_KEYS = { SPUSH_REDIS_BUS_KEYS: `[{"id":"a","secret":"${'x'.repeat(32)}"}]` };
+/** What a node of PUSHENV 1 without any file in conf/Test/ needs, the secret and the address of the main site left out. */
+export const NODE = {
+  SPUSH_DB_HOST: '10.0.0.5',
+  SPUSH_DB_DATABASE: 'spush_t',
+  SPUSH_REDIS_HOST: '10.0.0.6',
+  SPUSH_REDIS_BUS_KEYS: `[{"id":"a","secret":"${'x'.repeat(32)}"}]`,
+  SPUSH_API_KEYS: '{"a":"b"}',
+};
+/** The rest of it. */
+export const SITE = { SPUSH_GZCP_VERIFY_URL: 'http://10.0.0.7/verify', SPUSH_GZCP_SECRET: 'c' };
+/** What PUSHENV 2 needs beside it. */
+export const ONLINE = { SPUSH_DB_PASSWORD: 'd', SPUSH_API_ORIGINS: '["https://www.gzcp.cn"]' };
 
 export interface Loading extends Partial<LoadOptions> {
   readonly files?: Readonly<Record<string, string>>;

@@ -4,13 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../../../src/platform/config/load-config.js';
 import { fromPlainConfig, toPlainConfig } from '../../../../src/platform/config/plain-config.js';
 import { tempFolder } from '../../../support/temp-folder.js';
-import { BUS_KEYS } from './loading.js';
+import { NODE } from './loading.js';
 
-const TOKEN = 'export default { verifyUrl: "http://gzcp.example/", token: (t, k, s) => t + k + s };';
+const TOKEN = 'export default { verifyUrl: "http://10.0.0.7/", token: (t, k, s) => t + k + s };';
 
 async function loadTest(gzcp = TOKEN) {
   const cwd = tempFolder({ 'bootstrap.ts': 'export const PUSHENV = 1;', 'conf/Test/gzcp.ts': gzcp });
-  return (await loadConfig({ cwd, env: { SPUSH_API_KEYS: '{"a":"b"}', ...BUS_KEYS } })).config;
+  return (await loadConfig({ cwd, env: { ...NODE, SPUSH_GZCP_SECRET: 'c' } })).config;
 }
 
 /** What an IPC channel does to a message. */
@@ -18,7 +18,7 @@ const sent = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe('a configuration sent to another process', () => {
   test('is the same there', async () => {
-    const config = await loadTest('export default { verifyUrl: "http://gzcp.example/" };');
+    const config = await loadTest('export default { verifyUrl: "http://10.0.0.7/" };');
     const received = await fromPlainConfig(sent(toPlainConfig(config)), { loadFunctions: false });
     expect(received).toEqual(config);
     expect(Object.isFrozen(received.system)).toBe(true);

@@ -4,9 +4,10 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { claimMode, findHolder } from '../../../../src/platform/instance/mode-claim.js';
 import { type RunningProgram, runProgram } from '../../../support/programs.js';
+import { RUN_SOURCES, sourceFile } from '../../../support/run-sources.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
-const CLAIM = path.resolve(import.meta.dirname, '../../../../dist/platform/instance/mode-claim.js');
+const CLAIM = sourceFile('platform/instance/mode-claim.ts');
 
 /** A process that claims a mode of a home; it prints what became of it. */
 async function claimant(
@@ -20,6 +21,7 @@ async function claimant(
        console.log(claim.state + ' ' + (claim.by?.identity.pid ?? ''));
      });
      setInterval(() => {}, 1000);`,
+    { flags: RUN_SOURCES },
   );
   return { program, state: (await program.line()).trim() };
 }

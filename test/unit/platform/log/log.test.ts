@@ -50,7 +50,9 @@ describe('the log', () => {
     const file = path.join(folder, 'a.log');
     const log = openLog({ process: 'p', level: 'warn', file, console: 'none', troubles });
     log.info('no');
+    expect(log.debugging).toBe(false);
     log.setLevel('debug');
+    expect(log.debugging).toBe(true);
     log.debug('yes');
     expect(lines(file).map(({ event }) => event)).toEqual(['yes']);
   });

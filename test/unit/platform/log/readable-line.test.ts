@@ -17,6 +17,20 @@ describe('a log line for people', () => {
     expect(readableLine(line, false)).toBe('01:02:03.045 info  Worker.0 store.opened file="/a/b c" n=3\n');
   });
 
+  test('names other processes as short as its own', () => {
+    const line = JSON.stringify({
+      level: 'info',
+      time: TIME,
+      process: 'spush.a.Master',
+      child: 'spush.a.TaskWorker.1',
+      file: '/srv/spush.a.Master',
+      event: 'child.ready',
+    });
+    expect(readableLine(line, false)).toBe(
+      '01:02:03.045 info  Master child.ready child=TaskWorker.1 file=/srv/spush.a.Master\n',
+    );
+  });
+
   test('is coloured by level when asked', () => {
     const line = JSON.stringify({ level: 'error', time: TIME, process: 'spush.a.b.Master', event: 'x' });
     expect(readableLine(line, true)).toBe('\u001b[31m01:02:03.045 error Master x\u001b[0m\n');

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { REFUSALS_PER_SECOND_MAX } from '../../../../src/platform/log/each-refusal.js';
 import {
   OTHERS,
   REFUSALS_EVERY_MS,
@@ -59,4 +60,27 @@ test('remembers so many and no more: the others share a line for each reason', (
   expect(log.lines.length).toBeLessThanOrEqual(2 * (REFUSED_PAIRS_MAX + 2) + 2);
   const others = log.lines.filter(({ fields }) => fields['address'] === OTHERS).at(-1);
   expect(others?.fields['count']).toBeGreaterThanOrEqual(5000 - REFUSED_PAIRS_MAX - 1);
+});
+
+test('at level debug each refusal has a line of its own besides, a thousand a second at most', () => {
+  const debugging = recordedLog({ debugging: true });
+  refusals = refusalLog(debugging, clock);
+  refuse('full', '203.0.113.9', 3);
+  const fields = { reason: 'full', address: '203.0.113.9' };
+  const line = { level: 'debug', event: 'gate.refused', fields };
+  expect(debugging.lines.filter(({ level }) => level === 'debug')).toEqual([line, line, line]);
+  refuse('full', '203.0.113.9', 5000);
+  const each = () => debugging.lines.filter(({ level }) => level === 'debug').length;
+  expect(each()).toBe(REFUSALS_PER_SECOND_MAX);
+  clock.advance(1000);
+  refuse('full', '203.0.113.9', 2);
+  expect(each()).toBe(REFUSALS_PER_SECOND_MAX + 2);
+});
+
+test('above level debug, and where the refused thing has lines of its own, there are none', () => {
+  refuse('full', '203.0.113.9', 3);
+  const debugging = recordedLog({ debugging: true });
+  refusals = refusalLog(debugging, clock, { hasOwnLines: true });
+  refuse('full', '203.0.113.9', 3);
+  expect([...log.lines, ...debugging.lines].map(({ level }) => level)).toEqual(['warn', 'warn']);
 });

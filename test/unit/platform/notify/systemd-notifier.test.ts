@@ -1,3 +1,6 @@
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readServiceManager } from '../../../../src/platform/config/service-manager.js';
 import { Troubles } from '../../../../src/platform/health/troubles.js';
@@ -193,3 +196,14 @@ test.skipIf(python === null || systemdNotifyProgram === null)(
     expect(troubles.report().failures).toEqual({});
   },
 );
+
+test('the program is run also when the folder in which the server was started has been removed', async () => {
+  const before = process.cwd();
+  onTestFinished(() => process.chdir(before));
+  const folder = mkdtempSync(path.join(tmpdir(), 'spush-'));
+  process.chdir(folder);
+  // Node remembers it from here on, as in a server.
+  process.cwd();
+  rmdirSync(folder);
+  await systemdNotify('true', '/no/such/socket')(['WATCHDOG=1']);
+});

@@ -32,6 +32,7 @@ function setUp(
     start: () => Promise<void>;
     stop: (options: StopOptions) => Promise<void>;
     parseConfig: (plain: unknown) => Promise<Config>;
+    version: () => string;
   }> = {},
 ) {
   const side = new FakeChildSide();
@@ -42,33 +43,36 @@ function setUp(
     configs: [],
   };
   const log = recordedLog();
-  const started: StartedChild<'worker'> = {
-    handlers: {
-      calls: {
-        stats: () => childStats({ requests: 3 }),
-        answer: ({ question }) => ({ question }),
-        'nodes.figures': () => ({ nodes: [], silent: [] }),
-        pendingCount: () => ({ pending: 5 }),
-        'handoff.leave': () => ({ closed: {}, left: 0 }),
-        'handoff.stay': () => ({}),
-        'handoff.expect': () => ({}),
-        'conn.barrier': () => ({}),
-      },
-      notes: {
-        bus: (args) => texts.push(...args.texts),
-        'bus.gap': () => texts.push('gap'),
-        'permits.scarce': () => {},
-        'tls.reload': () => {},
-        'handoff.adopted': () => {},
-        'handoff.returned': () => {},
-        'handoff.cancel': () => {},
-        'handoff.abort': () => {},
-      },
-      hands: {
-        'handoff.session': (_session, handle) => handle.close(),
-        conn: (_given, handle) => handle.close(),
-      },
+  const handlers = {
+    calls: {
+      stats: () => childStats({ requests: 3 }),
+      answer: ({ question }) => ({ question }),
+      'nodes.figures': () => ({ nodes: [], silent: [] }),
+      'user.show': () => Promise.reject(new Error('not asked here')),
+      'message.show': () => Promise.reject(new Error('not asked here')),
+      pendingCount: () => ({ pending: 5 }),
+      'handoff.leave': () => ({ closed: {}, left: 0 }),
+      'handoff.stay': () => ({}),
+      'handoff.expect': () => ({}),
+      'conn.barrier': () => ({}),
     },
+    notes: {
+      bus: (args) => texts.push(...args.texts),
+      'bus.gap': () => texts.push('gap'),
+      'permits.scarce': () => {},
+      'tls.reload': () => {},
+      'handoff.adopted': () => {},
+      'handoff.returned': () => {},
+      'handoff.cancel': () => {},
+      'handoff.abort': () => {},
+    },
+    hands: {
+      'handoff.session': (_session, handle) => handle.close(),
+      conn: (_given, handle) => handle.close(),
+    },
+  } satisfies StartedChild<'worker'>['handlers'];
+  const started: StartedChild<'worker'> = {
+    handlers,
     onConfig: (config) => seen.configs.push(config),
     async stop(options) {
       seen.stops.push(options);
@@ -85,14 +89,14 @@ function setUp(
         return started;
       },
     },
-    { side, openLog: () => log },
+    { side, openLog: () => log, version: '1.2.3' },
   );
   const exitCode = runtime.run();
-  return { side, texts, seen, exitCode, log };
+  return { side, texts, seen, exitCode, log, handlers };
 }
 
-async function ready(setup: ReturnType<typeof setUp>): Promise<void> {
-  setup.side.master.note('init', INIT);
+async function ready(setup: ReturnType<typeof setUp>, init: { hasHooks?: boolean } = {}): Promise<void> {
+  setup.side.master.note('init', { ...INIT, ...init });
   await turns();
 }
 
@@ -103,7 +107,16 @@ describe('a child of the master', () => {
     await ready(setup);
     expect(setup.side.title).toBe('spush.websocket.Worker.2');
     expect(setup.seen.context).toMatchObject({ index: 2, generator: 77, name: 'spush.websocket.Worker.2' });
-    expect(setup.side.noted('ready')).toEqual([{}]);
+    expect(setup.side.noted('ready')).toEqual([{ version: '1.2.3' }]);
+  });
+
+  it('is told whether bootstrap.ts has own jobs or tasks; of a master that does not say it, it is taken to have some', async () => {
+    const setup = setUp();
+    await ready(setup, { hasHooks: false });
+    expect(setup.seen.context).toMatchObject({ hasHooks: false });
+    const silent = setUp();
+    await ready(silent);
+    expect(silent.seen.context).toMatchObject({ hasHooks: true });
   });
 
   it('keeps what the master says during the start, in order, until the start is over', async () => {
@@ -119,6 +132,29 @@ describe('a child of the master', () => {
     start.resolve();
     expect(await pending).toEqual({ pending: 5 });
     expect(setup.texts).toEqual(['a', 'b', 'gap']);
+  });
+
+  it('hears a note that came after a call after it, also when both come at once', async () => {
+    const setup = setUp();
+    await ready(setup);
+    const { handlers } = setup;
+    handlers.calls['handoff.expect'] = () => {
+      setup.texts.push('expect');
+      return {};
+    };
+    handlers.notes['handoff.cancel'] = () => void setup.texts.push('cancel');
+    const expecting = setup.side.master.call('handoff.expect', { sessions: [] }, { deadlineMs: 1000 });
+    setup.side.master.note('handoff.cancel', { ids: [] });
+    await expecting;
+    expect(setup.texts).toEqual(['expect', 'cancel']);
+  });
+
+  it('tells the master that it leaves when a signal says so, and nothing when the master does', async () => {
+    const bySignal = setUp();
+    await ready(bySignal);
+    bySignal.side.emit('SIGTERM');
+    await bySignal.exitCode;
+    expect(bySignal.side.noted('leaving')).toEqual([{}]);
   });
 
   it('tells the reason when it cannot start, then ends with 1', async () => {

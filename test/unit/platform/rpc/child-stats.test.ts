@@ -1,15 +1,13 @@
 /** What a process counts is told also when it has no descriptor left. */
 import { execFileSync } from 'node:child_process';
-import path from 'node:path';
 import { expect, test } from 'vitest';
-
-const DIST = path.resolve(import.meta.dirname, '../../../../dist');
+import { RUN_SOURCES, sourceFile } from '../../../support/run-sources.js';
 
 test('the counts of a process need no file', () => {
   const code = `
     import { openSync } from 'node:fs';
-    import { childStats } from '${DIST}/platform/rpc/child-stats.js';
-    import { MemoryWatch } from '${DIST}/worker/memory-watch.js';
+    import { childStats } from '${sourceFile('platform/rpc/child-stats.ts')}';
+    import { MemoryWatch } from '${sourceFile('worker/memory-watch.ts')}';
     try { for (;;) openSync('/dev/null', 'r'); } catch {}
     let thrown = null;
     try { process.memoryUsage(); } catch ({ code }) { thrown = code; }
@@ -20,7 +18,7 @@ test('the counts of a process need no file', () => {
       process.exit();
     }, 100);
   `;
-  const command = `ulimit -n 64; exec "$0" --input-type=module -e "$1"`;
+  const command = `ulimit -n 64; exec "$0" ${RUN_SOURCES.join(' ')} --input-type=module -e "$1"`;
   const output = execFileSync('sh', ['-c', command, process.execPath, code], { encoding: 'utf8' });
   expect(JSON.parse(output)).toEqual({ thrown: 'EMFILE', heap: true });
 });

@@ -7,7 +7,6 @@ import {
   SLICE_ROWS,
   UNSENT,
 } from '../../../../src/platform/store/accept-runs.js';
-import { threadEntry } from '../../../../src/platform/store/libsql/thread-entry.js';
 import type { DataText, NewMessage } from '../../../../src/shared/domain/message.js';
 import { newMessage } from './libsql/thread-store.js';
 
@@ -65,13 +64,4 @@ describe('messages on their way to the store thread', () => {
   ] as const)('are refused as our own bug: %s', (_, wrong) => {
     expect(() => encode([{ ...newMessage(1), ...wrong }])).toThrow(/assertion failed/);
   });
-});
-
-test('the thread is the built neighbour, also of a source file', () => {
-  const built = 'file:///srv/src/spush/dist/platform/store/libsql/thread/store-thread.js';
-  for (const here of [
-    'file:///srv/src/spush/dist/platform/store/libsql/thread-entry.js',
-    'file:///srv/src/spush/src/platform/store/libsql/thread-entry.ts',
-  ])
-    expect(threadEntry(here).href).toBe(built);
 });

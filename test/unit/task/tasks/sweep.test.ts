@@ -140,4 +140,13 @@ describe('sweep', () => {
     await expect(run('coment')).rejects.toMatchObject({ code: 'BAD_REQUEST' });
     expect(steps).toEqual([]);
   });
+
+  it('waits for the bus more often when messages are large', async () => {
+    const online = Array.from({ length: 100 }, (_, n) => n + 1);
+    const large = (uid: number) => items(uid, 49).map((item) => ({ ...item, content: 'x'.repeat(8000) }));
+    const sweep = setUp({ online, pending: new Map(online.map((uid) => [uid, large(uid)])) });
+    await sweep.run('comment');
+    // 400 KB a user, half a MiB before it waits.
+    expect(sweep.paced()).toBe(51);
+  });
 });

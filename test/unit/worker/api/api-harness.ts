@@ -77,7 +77,7 @@ export class ApiHarness {
       api: apiSchema.parse(api),
     };
     const write = (event: string, fields: unknown) => this.logged.push(`${event} ${JSON.stringify(fields)}`);
-    const log: Log = { debug: write, info: write, warn: write, error: write };
+    const log: Log = { debugging: false, debug: write, info: write, warn: write, error: write };
     this.readiness = createReadiness({ checks, clock: this.clock, log });
     const deps: ApiDeps = {
       config: () => this.config,

@@ -6,6 +6,7 @@ import type { MessageItem, NewMessage } from '../../../../src/shared/domain/mess
 import type { BusEvent } from '../../../../src/shared/protocol/bus-events.js';
 import { type Acceptance, createAcceptance } from '../../../../src/worker/delivery/acceptance.js';
 import { turns } from '../../../support/deferred.js';
+import { FakeClock } from '../../../support/fake-clock.js';
 import { idOf, itemFor } from '../../../support/messages.js';
 
 let answers: Accepted[];
@@ -13,10 +14,12 @@ let pending: MessageItem[];
 let readFault: Error | null;
 let reads: { uids: readonly number[]; query: PendingQuery }[];
 let published: BusEvent[];
+let probe: () => Promise<void>;
 let acceptance: Acceptance;
 
 beforeEach(() => {
   [answers, pending, reads, published, readFault] = [[], [], [], [], null];
+  probe = async () => {};
   acceptance = createAcceptance({
     log: silentLog,
     store: {
@@ -32,7 +35,8 @@ beforeEach(() => {
         return byUid;
       },
     },
-    bus: { publish: (event) => published.push(event) },
+    clock: new FakeClock(),
+    bus: { publish: (event) => published.push(event), probe: () => probe() },
   });
 });
 
@@ -57,6 +61,13 @@ test('a repetition publishes what was stored first, whatever it says itself', as
   await turns();
   const first = { t: 'push', uid: 7, items: [itemFor(7, 1)] };
   expect(published).toEqual([first, first]);
+});
+
+test('a repetition of what is spilled publishes nothing: what was said first is published when it has moved to the store', async () => {
+  answers = [{ id: idOf(1), duplicate: true, unsent: true, spilled: true }];
+  expect(await acceptance.accept([message(7)])).toMatchObject({ accepted: 0, duplicates: 1, spilled: 1 });
+  await turns();
+  expect([published, reads]).toEqual([[], []]);
 });
 
 test('a repetition of a notice publishes what was stored first', async () => {
@@ -121,4 +132,49 @@ test('more repetitions than may wait are left to the job of their kind, and room
   await many(60_000);
   await turns();
   expect(reads).toHaveLength(2);
+});
+
+test('a large call is published no faster than the bus takes it, in order, and answered when it has', async () => {
+  answers = Array.from({ length: 1200 }, (_, n) => ({ id: idOf(n), duplicate: false, unsent: true }));
+  let taken = (): void => {};
+  probe = () =>
+    new Promise((resolve) => {
+      taken = resolve;
+    });
+  let answered = false;
+  const call = acceptance.accept(answers.map((_, n) => message(n + 1))).then(() => {
+    answered = true;
+  });
+  await turns();
+  expect([published.length, answered]).toEqual([500, false]);
+  taken();
+  await turns();
+  expect([published.length, answered]).toEqual([1000, false]);
+  taken();
+  await call;
+  expect(published.map((event) => (event.t === 'push' ? event.uid : 0))).toEqual(
+    answers.map((_, n) => n + 1),
+  );
+});
+
+test('of large messages a few make a piece', async () => {
+  answers = Array.from({ length: 100 }, (_, n) => ({ id: idOf(n), duplicate: false, unsent: true }));
+  let probes = 0;
+  probe = async () => {
+    probes += 1;
+  };
+  await acceptance.accept(answers.map((_, n) => message(n + 1, { content: 'x'.repeat(8000) })));
+  expect([published.length, probes]).toEqual([100, 3]);
+});
+
+test('a bus that is away holds nobody up: it is asked once, and makes good what it drops', async () => {
+  answers = Array.from({ length: 2000 }, (_, n) => ({ id: idOf(n), duplicate: false, unsent: true }));
+  let probes = 0;
+  probe = async () => {
+    probes += 1;
+    // Not of ours: as a connection that breaks says it.
+    throw new Error('the connection was closed');
+  };
+  await acceptance.accept(answers.map((_, n) => message(n + 1)));
+  expect([published.length, probes]).toEqual([2000, 1]);
 });

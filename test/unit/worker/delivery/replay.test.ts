@@ -305,6 +305,30 @@ describe('a replay after a gap', () => {
     expect(session.connection.sent).toMatchObject([{ body: { more: true, items: [{ id }] } }]);
   });
 
+  test('that began so long ago tells it also when the store fails first', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const gap = { since: clock.now() - 600_000 };
+      store.pendingItems.push(itemFor(UID, 1));
+      store.fault = new SpushError('STORE_UNAVAILABLE', 'gone');
+      replays.startAfter(gap, session);
+      await settled();
+      await vi.advanceTimersByTimeAsync(5000);
+      await settled();
+      store.fault = null;
+      expect(replays.takeOut(session, null)).toMatchObject({ missedAbove: firstIdOf(gap.since - 5000) });
+      replays.startAfter(gap, session);
+      store.fault = new SpushError('STORE_UNAVAILABLE', 'gone');
+      await settled();
+      store.fault = null;
+      await vi.advanceTimersByTimeAsync(5000);
+      await settled();
+      expect(session.connection.sent).toMatchObject([{ body: { more: true, items: [{ id: idOf(1) }] } }]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   test('goes back to its beginning when the clock was set back an hour after the login', async () => {
     sessions.logout(session);
     sessions.login(session, loginOf(UID, { since: clock.now() }));

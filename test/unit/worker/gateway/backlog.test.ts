@@ -12,6 +12,7 @@ beforeEach(() => {
 
 class Reader implements BehindConnection {
   unsentBytes = 0;
+  takenBytes = 0;
   stillMs = 0;
   givenUp = false;
   readonly uid: number | null;
@@ -78,5 +79,37 @@ describe('the backlog of a Worker', () => {
     for (const reader of all) reader.stillMs = 1000;
     expect(backlog.hasRoom(99)).toBe(false);
     expect(all.some(({ givenUp }) => givenUp)).toBe(false);
+  });
+
+  test('who takes less than any line does is given up after a while without room, the slowest first', () => {
+    backlog = new Backlog({ clock, bytesMax: () => 1_000_000 });
+    const all = readers(12, 100_000);
+    // Sums are of now: what one has taken it has no more unsent.
+    const trickle = (): void => {
+      for (const [n, reader] of all.entries()) reader.takenBytes += n < 6 ? n * 10 : 100_000;
+      clock.advance(1000);
+    };
+    for (let second = 0; second < 8; second += 1) {
+      expect(backlog.hasRoom(99)).toBe(false);
+      trickle();
+    }
+    expect(all.some(({ givenUp }) => givenUp)).toBe(false);
+    expect(backlog.hasRoom(99)).toBe(true);
+    expect(all.map(({ givenUp }) => givenUp)).toEqual([...Array(3).fill(true), ...Array(9).fill(false)]);
+  });
+
+  test('who has little unsent and takes it is not slow', () => {
+    backlog = new Backlog({ clock, bytesMax: () => 1000 });
+    const all = readers(12, 100);
+    expect(backlog.hasRoom(99)).toBe(false);
+    for (const reader of all) reader.takenBytes += 100;
+    clock.advance(8000);
+    expect(backlog.hasRoom(99)).toBe(false);
+    expect(all.some(({ givenUp }) => givenUp)).toBe(false);
+  });
+
+  test('its last part is for users who have nothing unsent', () => {
+    readers(9, 100);
+    expect([backlog.hasRoom(1), backlog.hasRoom(99)]).toEqual([false, true]);
   });
 });

@@ -17,6 +17,11 @@ beforeEach(async () => {
 });
 afterEach(() => site.dispose());
 
+/** What has arrived of the newest call's body. */
+function bodyBytes(): number {
+  return site.requests.at(-1)?.body.length ?? 0;
+}
+
 const CLOSES = /^HTTP\/1.1 200 OK\r\n(.*\r\n)*Connection: close\r\n(.*\r\n)*\r\ndone$/;
 
 /** Several looks at the connections have been taken. */
@@ -91,9 +96,9 @@ test('a body that comes at a rate may take longer', async () => {
   client.socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
   await until(() => site.calls.length === 1);
   const closed = site.server.close();
-  for (let kib = 0; kib < 100_000; kib += 25_000) {
+  for (let sent = 0; sent < 100_000; sent += 25_000) {
     client.socket.write('a'.repeat(25_000));
-    await looks();
+    await until(() => bodyBytes() === sent + 25_000);
     site.clock.advance(GRACE_MS);
     await looks();
   }
@@ -265,13 +270,17 @@ test('one address has its own share, out of which its oldest idle connection goe
   expect([other, second, third].map(({ ended }) => ended)).toEqual([false, false, false]);
 });
 
-test('an answer that nobody takes is given up', async () => {
+async function answerThatNobodyTakes(): Promise<void> {
   const client = await site.client();
   client.socket.pause();
   client.call();
   await until(() => site.calls.length === 1);
   site.calls.shift()?.end(Buffer.alloc(32 * 1024 * 1024));
   await looks();
+}
+
+test('an answer that nobody takes is given up', async () => {
+  await answerThatNobodyTakes();
   for (let n = 0; n < 2; n += 1) {
     site.clock.advance(STALLED_MS);
     await new Promise((resolve) => setTimeout(resolve, 5100));
@@ -304,4 +313,82 @@ test('more header lines than the limit are refused whole, none is left out', asy
   await until(() => client.ended);
   expect(client.text).toMatch(/^HTTP\/1.1 431 /);
   expect(site.calls.length).toBe(0);
+});
+
+/** As last-words.ts has it. */
+const CLOSE_MS = 2000;
+
+test('one that was told that it is too slow is closed, and what it sends then is no call', async () => {
+  const client = await site.client({ stays: true });
+  client.socket.write('GET / HTTP/1.1\r\n');
+  await until(() => client.text.includes(' 408 '));
+  client.socket.write('Host: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await until(() => site.server.connections === 0);
+  expect(site.calls.length).toBe(0);
+}, 15_000);
+
+test('one that was told that it is too slow, and only stays, is closed a moment later', async () => {
+  const client = await site.client({ stays: true });
+  await until(() => client.text.includes(' 408 '));
+  const told = performance.now();
+  await until(() => site.server.connections === 0);
+  expect(performance.now() - told).toBeLessThan(CLOSE_MS + 1000);
+}, 15_000);
+
+test('a handshake that is refused counts until its connection is closed', async () => {
+  site.opens = false;
+  const client = await site.client();
+  client.upgrade();
+  await until(() => site.upgraded.length === 1);
+  // Its answer is not out yet.
+  await looks();
+  expect(site.server.connections).toBe(1);
+  site.upgraded[0]?.destroy();
+  await until(() => site.server.connections === 0);
+});
+
+test('an answer of which nothing is taken holds up the end for a few seconds only', async () => {
+  await answerThatNobodyTakes();
+  let left = false;
+  void site.server.leave().then(() => {
+    left = true;
+  });
+  await looks();
+  site.clock.advance(4000);
+  await looks();
+  expect(left).toBe(false);
+  site.clock.advance(1000);
+  await until(() => left);
+});
+
+test('a body that arrives at a good rate is not cut, however much was answered on its connection', async () => {
+  const client = await site.client();
+  client.call();
+  await until(() => site.calls.length === 1);
+  site.calls.shift()?.end(Buffer.alloc(4 * 1024 * 1024));
+  await until(() => client.text.length > 4 * 1024 * 1024);
+  client.text = '';
+  client.socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${1024 * 1024}\r\n\r\n`);
+  client.socket.write(Buffer.alloc(512 * 1024));
+  await until(() => bodyBytes() === 512 * 1024);
+  const left = site.server.leave();
+  for (const kib of [768, 1024]) {
+    client.socket.write(Buffer.alloc(256 * 1024));
+    await until(() => bodyBytes() === kib * 1024);
+    site.clock.advance(GRACE_MS);
+    await looks();
+  }
+  await site.answer();
+  await until(() => client.text.includes('done'));
+  await left;
+});
+
+test('what is left can be cut', async () => {
+  const client = await site.client();
+  client.call();
+  await until(() => site.calls.length === 1);
+  const left = site.server.leave();
+  site.server.cut();
+  await left;
+  await until(() => client.ended);
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../../../src/platform/log/log.js';
 import { SpushError } from '../../../../src/shared/base/errors.js';
 import type { CommandDeps, CommandResult } from '../../../../src/worker/gateway/commands/command-context.js';
 import { login } from '../../../../src/worker/gateway/commands/login.js';
@@ -35,6 +36,7 @@ beforeEach(() => {
   } as unknown as ConstructorParameters<typeof LoginDesk>[0]);
   deps = {
     desk,
+    log: silentLog,
     store: {
       unread() {
         const count = deferred<typeof NO_UNREAD>();

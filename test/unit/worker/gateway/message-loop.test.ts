@@ -107,6 +107,23 @@ describe('the message loop', () => {
     await expect.poll(() => [loop.running, connection.reading]).toEqual([0, true]);
   });
 
+  test('a client that is held back stays so when somebody else has begun to read it again', async () => {
+    for (let n = 0; n < AT_ONCE_MAX + 4; n += 1) say('{"cmd":"x","id":"x","ts":1}');
+    expect(connection.reading).toBe(false);
+    connection.resume();
+    loop.readOn();
+    expect(connection.reading).toBe(false);
+    await replies(AT_ONCE_MAX + 4);
+    expect(connection.reading).toBe(true);
+  });
+
+  test('a long frame counts as many: the next of its connection waits for its turn', async () => {
+    say(`{"cmd":"x","id":"${'x'.repeat(1024 * AT_ONCE_MAX)}","ts":1}`);
+    say('{"cmd":"x","id":"x","ts":1}');
+    expect([connection.sent.length, connection.reading]).toEqual([1, false]);
+    await replies(2);
+  });
+
   test('many frames that come at once are looked at in turns', async () => {
     for (let n = 0; n < AT_ONCE_MAX + 4; n += 1) say('{"cmd":"x","id":"x","ts":1}');
     expect([connection.sent.length, loop.running, connection.reading]).toEqual([AT_ONCE_MAX, 4, false]);

@@ -85,4 +85,35 @@ describe('the outbox', () => {
     expect(outbox.stalled(momentOf(60_999))).toBe(false);
     expect(outbox.stalled(momentOf(61_000))).toBe(true);
   });
+
+  test('a large write of which the kernel takes a part at a time makes progress', () => {
+    const { socket, outbox } = setUp();
+    const handle = { bytesWritten: 200, writeQueueSize: 200 };
+    Reflect.set(socket, '_handle', handle);
+    outbox.put(frame(200));
+    expect(outbox.stoodStillMs(momentOf(0))).toBe(0);
+    expect(outbox.stoodStillMs(momentOf(29_000))).toBe(29_000);
+    handle.writeQueueSize = 199;
+    expect(outbox.stoodStillMs(momentOf(40_000))).toBe(0);
+    expect(outbox.stalled(momentOf(69_999))).toBe(false);
+    expect(outbox.stalled(momentOf(70_000))).toBe(true);
+  });
+
+  test('one that is closed keeps nobody waiting for it to flow', () => {
+    const { socket, outbox } = setUp();
+    outbox.put(frame(50));
+    expect(outbox.flowing).toBe(false);
+    socket.destroy();
+    expect(outbox.flowing).toBe(true);
+  });
+
+  test('a page that is larger than the hard mark gives up nobody while it goes out', () => {
+    const { socket, outbox } = setUp();
+    expect(outbox.offer(frame(1000))).toBe('written');
+    expect(outbox.put(frame(50))).toBe('written');
+    expect(outbox.put(frame(300))).toBe('written');
+    expect(outbox.put(frame(1))).toBe('given-up');
+    for (let n = 0; n < 4; n += 1) socket.peerTakes();
+    expect(outbox.put(frame(300))).toBe('written');
+  });
 });

@@ -10,6 +10,7 @@ import { packSession, unpackSession } from '../../../../src/worker/handoff/trave
 import { createSessionData, forgetSent } from '../../../../src/worker/sessions/session.js';
 import { SessionRegistry } from '../../../../src/worker/sessions/session-registry.js';
 import { createWorkerStats } from '../../../../src/worker/worker-stats.js';
+import { emptyLuggage } from '../../../support/empty-luggage.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { idOf } from '../../../support/messages.js';
 
@@ -273,15 +274,7 @@ describe('a client that does not acknowledge', () => {
     here.connection.offer(PUSH, [idOf(2)]);
     clock.advance(1000);
     here.connection.release();
-    const luggage = {
-      loop: { rate: { tokens: 1, filledAt: clock.moment() }, refused: 0 },
-      holdsVisitorPlace: false,
-      replay: null,
-      owed: [],
-      head: Buffer.alloc(0),
-      leftAt: clock.moment(),
-    };
-    const there = connect(unpackSession(packSession(here.data, luggage)));
+    const there = connect(unpackSession(packSession(here.data, emptyLuggage(clock))));
     there.pong(1);
     expect([there.confirmed, there.socket.asked]).toEqual([[idOf(1)], [2]]);
     there.pong(2);

@@ -62,7 +62,7 @@ let suspendedMs = 0;
 interface Connected {
   readonly session: LiveSession & { connection: FakeConnection };
   readonly socket: FakeSocket;
-  readonly loop: { running: number; state: { rate: RateBucketState; refused: number } };
+  readonly loop: { running: number; state: { rate: RateBucketState; refused: number }; readOn(): void };
 }
 
 let sessions: SessionRegistry;
@@ -169,7 +169,7 @@ function makeDepartures(): Departures {
       const session = fakeSession();
       Object.assign(session, { data: unpackSession(travelling) });
       (socket as FakeSocket).out = false;
-      const loop = { running: 0, state: { rate: travelling.rate, refused: travelling.refused } };
+      const loop = { running: 0, state: { rate: travelling.rate, refused: travelling.refused }, readOn() {} };
       const all = { session, connection: session.connection, ws: {}, socket, loop } as unknown as Arrived;
       attached.set(session, all);
       return all;
@@ -237,7 +237,7 @@ function makeDepartures(): Departures {
 function connect(uid: number | null = null): Connected {
   const session = fakeSession();
   const socket: FakeSocket = { travels: true, drained: true, reading: true, out: false, copyOpen: true };
-  const loop = { running: 0, state: { rate: { tokens: 5, filledAt: momentOf(0) }, refused: 2 } };
+  const loop = { running: 0, state: { rate: { tokens: 5, filledAt: momentOf(0) }, refused: 2 }, readOn() {} };
   sessions.add(session);
   links.inUse += 1;
   if (uid !== null) {

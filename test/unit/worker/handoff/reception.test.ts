@@ -89,8 +89,13 @@ test('a visitor has nothing to read from the store', () => {
   expect(wentOn).toEqual([]);
 });
 
+test('one whose user was sent away while this node was cut off may come back', () => {
+  serve({ login: loginOf(7) }, { ...NOTHING, kicked: { uid: 7, reason: 'late', late: true } });
+  expect(session.connection.ended).toMatchObject({ code: 1013, reason: 'late', retryAfter: 1 });
+});
+
 test('one whose user was sent away meanwhile is closed with that reason', () => {
-  serve({ login: loginOf(7) }, { ...NOTHING, kicked: 'by the site' });
+  serve({ login: loginOf(7) }, { ...NOTHING, kicked: { uid: 7, reason: 'by the site' } });
   expect(session.connection.ended).toMatchObject({ reason: 'by the site', retryAfter: null });
   // The answer to the close frame is read.
   expect(steps.at(-1)).toBe('is read');

@@ -44,8 +44,10 @@ test('is bounded: beyond it the session has a gap', () => {
 
 test('remembers a gap of the bus, and that the site closed the user’s connections', () => {
   transit.onGap(gap);
-  transit.onKick(7, 'banned');
-  expect(transit.take('a')).toMatchObject({ gap, kicked: 'banned' });
+  transit.onKick({ uid: 7, reason: 'late', late: true });
+  transit.onKick({ uid: 7, reason: 'banned' });
+  transit.onKick({ uid: 7, reason: 'late', late: true });
+  expect(transit.take('a')).toMatchObject({ gap, kicked: { reason: 'banned' } });
   expect(transit.take('visitor')).toMatchObject({ gap, kicked: null });
 });
 

@@ -4,6 +4,7 @@ import type { TravellingSession } from '../../../../src/shared/protocol/handoff.
 import { RateBucket } from '../../../../src/worker/gateway/rate-bucket.js';
 import { packSession, unpackLoop, unpackSession } from '../../../../src/worker/handoff/travelling.js';
 import { noteSeen } from '../../../../src/worker/sessions/session.js';
+import { emptyLuggage } from '../../../support/empty-luggage.js';
 import { CLOCK_STEPS_MS, FakeClock } from '../../../support/fake-clock.js';
 import { fakeSession } from '../../../support/fake-connection.js';
 import { idOf } from '../../../support/messages.js';
@@ -35,6 +36,7 @@ test.each(
 
   const there = unpackSession(travelling);
   expect(msSince(clock, there.lastTrafficAt)).toBe(5020);
+  expect(msSince(clock, there.lastHeardAt)).toBe(5020);
   expect([...there.seen].map(([id, at]) => [id, msSince(clock, at)])).toEqual([['m', 5020]]);
   expect(there.life).toEqual(data.life);
   expect(msSince(clock, there.life.silentSince ?? clock.moment())).toBe(5020);
@@ -47,4 +49,12 @@ test.each(
     false,
   ]);
   expect(refused).toBe(3);
+});
+
+test('of a Worker of an earlier version, which does not say when a client was heard of, its last traffic is taken', () => {
+  const clock = new FakeClock();
+  const { data } = fakeSession(clock);
+  const { lastHeardAt: _, ...travelling } = packSession(data, emptyLuggage(clock));
+  clock.advance(30);
+  expect(msSince(clock, unpackSession(travelling).lastHeardAt)).toBe(30);
 });

@@ -114,4 +114,26 @@ describe('fair turns', () => {
     await endAll();
     await Promise.all([held, other]);
   });
+
+  test('those who may not go on are looked at together, not at each turn of somebody else', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let asked = 0;
+    let open = false;
+    const fair = new FairTurns(LIMITS, () => {
+      asked += 1;
+      return open;
+    });
+    const all = Array.from({ length: 1000 }, (_, n) => ask(fair, n + 1, `${n}`));
+    await turns();
+    expect([begun, asked]).toEqual([[], 1000]);
+    open = true;
+    await vi.advanceTimersByTimeAsync(50);
+    vi.useRealTimers();
+    await turns();
+    // In the order in which they came.
+    expect(begun).toEqual(['0', '1', '2', '3']);
+    await endAll();
+    await Promise.all(all);
+    expect(asked).toBeLessThan(3000);
+  });
 });

@@ -202,7 +202,8 @@ describe('the login desk', () => {
     expect(followed.size).toBe(0);
   });
 
-  test('a login that is under way while its user is kicked is refused', async () => {
+  /** The main site answers when `open` is called. */
+  async function loginUnderWay() {
     const session = connect();
     let open = (): void => {};
     gate = new Promise((resolve) => {
@@ -210,6 +211,11 @@ describe('the login desk', () => {
     });
     const login = desk.login(session, request('u7'));
     await Promise.resolve();
+    return { session, login, open };
+  }
+
+  test('a login that is under way while its user is kicked is refused', async () => {
+    const { login, open, session } = await loginUnderWay();
     desk.kicked(7);
     open();
     await expect(login).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
@@ -231,17 +237,21 @@ describe('the login desk', () => {
   test.each(
     CLOCK_STEPS_MS,
   )('a login under way is refused after a kick, when the clock is set by %d ms meanwhile', async (step) => {
-    const session = connect();
-    let open = (): void => {};
-    gate = new Promise((resolve) => {
-      open = resolve;
-    });
-    const login = desk.login(session, request('u7'));
-    await Promise.resolve();
+    const { login, open } = await loginUnderWay();
     clock.step(step);
     desk.kicked(7);
     open();
     await expect(login).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
+  test('a login that is under way while more users are kicked than are remembered is tried again', async () => {
+    const { login, open, session } = await loginUnderWay();
+    for (let uid = 7; uid <= 10_007; uid += 1) desk.kicked(uid);
+    open();
+    await expect(login).rejects.toMatchObject({ code: 'GZCP_UNAVAILABLE' });
+    gate = Promise.resolve();
+    clock.advance(1);
+    await expect(desk.login(session, request('u7'))).resolves.toMatchObject({ fresh: true });
   });
 
   test('a logout that belongs to an older login leaves the newer one alone', async () => {

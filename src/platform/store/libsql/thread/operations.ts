@@ -4,6 +4,7 @@ import { acceptOperations } from './accept.js';
 import type { Database } from './database.js';
 import { deliveryOperations } from './delivery.js';
 import { inboxOperations } from './inbox.js';
+import { inspectOperations } from './inspect.js';
 import { spillOperations } from './spill.js';
 import { upkeepOperations } from './upkeep.js';
 
@@ -14,6 +15,7 @@ export function createOperations(db: Database, file: string): Operations {
     ...acceptOperations(db, file),
     ...deliveryOperations(db),
     ...inboxOperations(db),
+    ...inspectOperations(db),
     ...upkeepOperations(db, file),
     ...spillOperations(db),
   };

@@ -2,9 +2,10 @@
 
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { MessageState, MessageStatus } from '../../../../shared/domain/message.js';
+import type { MessageStatus } from '../../../../shared/domain/message.js';
 import type { MessageId } from '../../../../shared/domain/message-id.js';
 import { EVERYBODY, kindOf } from '../../kind-number.js';
+import { stateOf } from '../../message-facts.js';
 import type { Database } from './database.js';
 import { storeNoRoom } from './store-faults.js';
 
@@ -118,14 +119,4 @@ export function upkeepOperations(db: Database, file: string) {
       return null;
     },
   };
-}
-
-function stateOf(
-  times: Pick<MessageStatus, 'sentAt' | 'ackedAt' | 'readAt'>,
-  expired: boolean,
-): MessageState {
-  if (times.readAt !== null) return 'read';
-  if (times.ackedAt !== null) return 'acked';
-  if (expired) return 'expired';
-  return times.sentAt === null ? 'pending' : 'sent';
 }

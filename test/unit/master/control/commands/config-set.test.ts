@@ -6,11 +6,11 @@ import type { Config } from '../../../../../src/platform/config/config-schema.js
 import { deferred } from '../../../../support/deferred.js';
 import { FakeNode } from '../../../../support/fake-node.js';
 import { recordedLog } from '../../../../support/recorded-log.js';
-import { testConfig } from '../../../../support/test-config.js';
+import { testLoaded } from '../../../../support/test-config.js';
 
 async function setUp() {
   const limits: number[] = [];
-  const live = new LiveConfig(await testConfig(), ({ system }) => limits.push(system.MaxLinkNumber));
+  const live = new LiveConfig(await testLoaded(), ({ system }) => limits.push(system.MaxLinkNumber));
   const configuring = new OneAtATime();
   const node = await FakeNode.start();
   const { replacing, workerCount } = node;

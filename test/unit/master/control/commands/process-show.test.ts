@@ -10,6 +10,7 @@ async function setUp() {
   const node = await FakeNode.start({ worker: 1, task: 1 });
   const show = processShow({
     mode: 'm',
+    version: '1.2.3',
     startedAt: 0,
     slots: node.slots,
     childrenOf: node.childrenOf,
@@ -36,6 +37,7 @@ it('process.show tells of every process, the master first', async () => {
     startUpTime: '1970-01-01T00:00:00.000Z',
     connections: null,
     restarts: 0,
+    version: '1.2.3',
     state: 'ready',
   });
   const { pid } = node.last('Worker.0');

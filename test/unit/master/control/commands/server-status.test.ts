@@ -23,6 +23,7 @@ const SUMS = childStats({
 const own = new OwnFigures({
   run: '00000001',
   version: '1.2.3',
+  versions: () => ['1.2.3', '1.3.0'],
   startedAt: Date.UTC(2026, 0, 2),
   nodeName: () => 'web1',
   maxLinkNumber: () => 123,
@@ -52,6 +53,7 @@ function status(parts: { workers?: CountingPeer[]; taskWorkers?: CountingPeer[];
     config: () => config(parts.env ?? 0),
     crashLoops: () => ['spush.m.TaskWorker.1'],
     figures: own,
+    versions: () => [{ version: '1.2.3', processes: ['Master'] }],
     listen: () => '0.0.0.0:9501',
     effectiveMaxLinks: () => 100,
     door: () => ({ accepted: 9, waiting: 0, refused: { full: 1, late: 2, kernel: 3, stopping: 0 } }),
@@ -75,6 +77,7 @@ describe('server.status', () => {
       env: 0,
       pid: process.pid,
       version: '1.2.3',
+      versions: [{ version: '1.2.3', processes: ['Master'] }],
       startTime: '2026-01-02T00:00:00.000Z',
       listen: '0.0.0.0:9501',
       maxLinkNumber: 123,

@@ -1,5 +1,5 @@
 /** The small parts of the bus between nodes, each by itself. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   type BusIdentity,
   newBusIdentity,
@@ -10,7 +10,12 @@ import { AskDesk } from '../../../../../src/platform/bus/redis/ask-desk.js';
 import { parseBusMessage } from '../../../../../src/platform/bus/redis/bus-message.js';
 import { Channels } from '../../../../../src/platform/bus/redis/channels.js';
 import { keySlot } from '../../../../../src/platform/bus/redis/key-slot.js';
-import { FORGET_AFTER_MS, Members, SILENT_AFTER_MS } from '../../../../../src/platform/bus/redis/members.js';
+import {
+  AWAY_AFTER_MS,
+  FORGET_AFTER_MS,
+  Members,
+  SILENT_AFTER_MS,
+} from '../../../../../src/platform/bus/redis/members.js';
 import { NameTwins } from '../../../../../src/platform/bus/redis/name-twins.js';
 import { addressText, parseAddress } from '../../../../../src/platform/bus/redis/redis-link.js';
 import { claimOnce } from '../../../../../src/platform/bus/redis/redis-nonces.js';
@@ -165,20 +170,52 @@ describe('unsent news', () => {
 });
 
 describe('members', () => {
-  it('are forgotten after ten seconds of silence, unless nobody could be heard', () => {
+  it('are away after ten seconds of silence, unless nobody could be heard', () => {
     const clock = new FakeClock();
     const members = new Members(clock);
     expect(members.here({ node: 'a', process: 'p', holds: true })).toBe(true);
     expect(members.here({ node: 'a', process: 'p', holds: true })).toBe(false);
     members.here({ node: 'b', process: 'p', holds: false });
     expect(members.holding().map(({ node }) => node)).toEqual(['a']);
-    clock.advance(FORGET_AFTER_MS + 1);
+    clock.advance(AWAY_AFTER_MS + 1);
     members.excuse();
-    members.forget();
+    members.missAway();
     expect(members.holding()).toHaveLength(1);
-    clock.advance(FORGET_AFTER_MS + 1);
-    members.forget();
+    clock.advance(AWAY_AFTER_MS + 1);
+    members.missAway();
     expect(members.holding()).toHaveLength(0);
+    // `b` holds no sockets, so nothing is missed of it.
+    expect(members.away().map(({ node }) => node)).toEqual(['a']);
+  });
+
+  it('that are away are named for an hour, or until they are back, say good-bye, or have a successor', () => {
+    const clock = new FakeClock();
+    const members = new Members(clock);
+    const of = (own: string, process: string) => ({
+      node: `web1-00000000-${own.repeat(12)}`,
+      process,
+      holds: true,
+    });
+    const all = [of('a', 'Worker.0'), of('b', 'Worker.1'), of('c', 'Worker.2'), of('d', 'Worker.3')];
+    const heard = clock.moment();
+    for (const member of all) members.here(member);
+    clock.advance(AWAY_AFTER_MS + 1);
+    members.missAway();
+    expect(members.away()).toEqual(all);
+    expect(members.isBack(of('a', 'Worker.0').node)).toBe(heard);
+    expect(members.isBack(of('a', 'Worker.0').node)).toBeNull();
+    members.gone(of('b', 'Worker.1').node);
+    members.here(of('e', 'Worker.2'));
+    expect(members.away()).toEqual([of('d', 'Worker.3')]);
+    clock.advance(FORGET_AFTER_MS);
+    members.missAway();
+    // Its successor was there before it was missed.
+    members.here(of('e', 'Worker.2'));
+    clock.advance(1000);
+    members.here(of('f', 'Worker.2'));
+    clock.advance(AWAY_AFTER_MS - 500);
+    members.missAway();
+    expect(members.away()).toEqual([]);
   });
 
   it('that are silent are told once, with when they were heard of last, until they are heard of again', () => {
@@ -215,8 +252,8 @@ describe('members', () => {
     const [silent] = members.newlySilent();
     // What was stored since may be stamped by the clock of before or by that of now.
     expect(silent?.at).toBe(Math.min(before, before + step));
-    clock.advance(FORGET_AFTER_MS - SILENT_AFTER_MS);
-    members.forget();
+    clock.advance(AWAY_AFTER_MS - SILENT_AFTER_MS);
+    members.missAway();
     expect(members.holding()).toEqual([]);
   });
 
@@ -235,7 +272,7 @@ describe('the desk of questions', () => {
   it('ends a question when all have answered, whoever was not expected included', async () => {
     const desk = new AskDesk();
     let id = '';
-    const asked = desk.ask('kick', [a], 1000, (given) => {
+    const asked = desk.ask('kick', [a], { deadlineMs: 1000 }, (given) => {
       id = given;
     });
     expect(desk.answered(b, id, { closed: 2 })).toBe(true);
@@ -253,7 +290,7 @@ describe('the desk of questions', () => {
   it('takes no answer that does not fit, and names who gave none in time', async () => {
     const desk = new AskDesk();
     let id = '';
-    const asked = desk.ask('kick', [a, b], 20, (given) => {
+    const asked = desk.ask('kick', [a, b], { deadlineMs: 20 }, (given) => {
       id = given;
     });
     expect(desk.answered(a, id, { closed: 'all' })).toBe(false);
@@ -265,9 +302,29 @@ describe('the desk of questions', () => {
     expect(desk.answered(a, id, { closed: 1 })).toBe(true);
   });
 
+  it('waits longer than 250 ms for others only when it is told to be patient', async () => {
+    vi.useFakeTimers();
+    try {
+      const desk = new AskDesk();
+      let ended = 0;
+      for (const patient of [false, true])
+        void desk
+          .ask('kick', [a], { deadlineMs: 1000, patient }, () => {})
+          .then(() => {
+            ended += 1;
+          });
+      await vi.advanceTimersByTimeAsync(999);
+      expect(ended).toBe(1);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(ended).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('answers what it has when it is closed', async () => {
     const desk = new AskDesk();
-    const asked = desk.ask('kick', [a], 10_000, () => {});
+    const asked = desk.ask('kick', [a], { deadlineMs: 10_000 }, () => {});
     desk.close();
     await expect(asked).resolves.toEqual({ answers: [], silent: ['a/p'] });
   });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { MessageStore } from '../../../../../src/platform/store/message-store.js';
 import { LibsqlStores } from '../../../../support/libsql-stores.js';
+import { RUN_SOURCES } from '../../../../support/run-sources.js';
 
 const WRITER = fileURLToPath(new URL('../../../../support/store-writer.mjs', import.meta.url));
 const GENERATORS = [101, 102, 103, 104];
@@ -17,7 +18,7 @@ afterEach(() => stores.dispose());
 
 /** Starts a writer; resolves when it has told `lines` lines and was killed, with what it was answered by caller's id. */
 async function writeAndDie(generator: number, lines: number): Promise<Map<string, string>> {
-  const writer = spawn(process.execPath, [WRITER, stores.file, String(generator)], {
+  const writer = spawn(process.execPath, [...RUN_SOURCES, WRITER, stores.file, String(generator)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exit = once(writer, 'exit');
@@ -52,7 +53,7 @@ describe('several processes on one file', () => {
 
   test('may end themselves in the middle of their work: the exit code is theirs', async () => {
     for (let n = 0; n < 12; n += 1) {
-      const writer = spawn(process.execPath, [WRITER, stores.file, '101', String(20 + n)], {
+      const writer = spawn(process.execPath, [...RUN_SOURCES, WRITER, stores.file, '101', String(20 + n)], {
         stdio: ['ignore', 'ignore', 'inherit'],
       });
       expect(await once(writer, 'exit')).toEqual([3, null]);

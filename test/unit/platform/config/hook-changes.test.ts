@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { checkHooks } from '../../../../src/platform/config/bootstrap-hooks.js';
+import { hasHookChanges, hookChanges } from '../../../../src/platform/config/hook-changes.js';
+
+function hooks(exports: Readonly<Record<string, unknown>>) {
+  const { hooks: found, faults } = checkHooks('bootstrap.ts', exports, null);
+  expect(faults).toEqual([]);
+  return found;
+}
+const UNCHANGED = { added: [], removed: [], changed: [] };
+const report = { name: 'report', run: (): number => 1 };
+const nightly = { name: 'Nightly', rule: '0 3 * * *', task: 'report', args: { day: 1 } };
+const hourly = { name: 'Hourly', rule: '@hourly', run: (): number => 1 };
+const BEFORE = { tasks: [report], jobs: [nightly, hourly] };
+
+test('the same that were read again have not changed', () => {
+  const again = {
+    tasks: [{ name: 'report', run: (): number => 1 }],
+    jobs: [
+      { ...nightly, args: { day: 1 } },
+      { ...hourly, run: (): number => 1 },
+    ],
+  };
+  const changes = hookChanges(hooks(BEFORE), hooks(again));
+  expect(changes).toEqual({ jobs: UNCHANGED, tasks: UNCHANGED });
+  expect(hasHookChanges(changes)).toBe(false);
+});
+
+test.each([
+  [
+    'a rule',
+    { jobs: [{ ...nightly, rule: '0 4 * * *' }, hourly] },
+    { jobs: { ...UNCHANGED, changed: ['Nightly'] } },
+  ],
+  [
+    'arguments',
+    { jobs: [{ ...nightly, args: { day: 2 } }, hourly] },
+    { jobs: { ...UNCHANGED, changed: ['Nightly'] } },
+  ],
+  [
+    'the function of a job',
+    { jobs: [nightly, { ...hourly, run: (): number => 2 }] },
+    { jobs: { ...UNCHANGED, changed: ['Hourly'] } },
+  ],
+  [
+    'the function of a task',
+    { tasks: [{ ...report, run: (): number => 2 }] },
+    { tasks: { ...UNCHANGED, changed: ['report'] } },
+  ],
+  ['a job less', { jobs: [nightly] }, { jobs: { ...UNCHANGED, removed: ['Hourly'] } }],
+  [
+    'a job and a task more',
+    {
+      tasks: [report, { name: 'other', run: (): number => 1 }],
+      jobs: [nightly, hourly, { ...nightly, name: 'More', task: 'other' }],
+    },
+    { jobs: { ...UNCHANGED, added: ['More'] }, tasks: { ...UNCHANGED, added: ['other'] } },
+  ],
+])('%s', (_what, after, expected) => {
+  const changes = hookChanges(hooks(BEFORE), hooks({ ...BEFORE, ...after }));
+  expect(changes).toEqual({ jobs: UNCHANGED, tasks: UNCHANGED, ...expected });
+  expect(hasHookChanges(changes)).toBe(true);
+});
