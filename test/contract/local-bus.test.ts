@@ -73,6 +73,7 @@ function localWorld(): BusWorld {
       one.cut.is = false;
       one.bus.gap();
     },
+    probesFollowEvents: true,
   };
 }
 

@@ -31,7 +31,11 @@ export interface Bus {
     options: { deadlineMs: number; patient?: boolean },
   ): Promise<Answers<Questions[Q]['result']>>;
 
-  /** Sends something to itself over the whole way and waits until it is back. Throws when it does not come. */
+  /**
+   * Sends something to itself over the whole way and waits until it is back. Throws when it does not come. What other
+   * processes published before has come too, except in a Redis Cluster without sharded pub/sub, whose servers forward to
+   * each other: use it to pace and to see that the bus is alive, never to conclude that nothing is on its way.
+   */
   probe(options: { deadlineMs: number }): Promise<void>;
 
   close(): Promise<void>;
