@@ -31,14 +31,18 @@ export interface Bus {
     options: { deadlineMs: number; patient?: boolean },
   ): Promise<Answers<Questions[Q]['result']>>;
 
-  /**
-   * Sends something to itself over the whole way and waits until it is back. Throws when it does not come. What other
-   * processes published before has come too, except in a Redis Cluster without sharded pub/sub, whose servers forward to
-   * each other: use it to pace and to see that the bus is alive, never to conclude that nothing is on its way.
-   */
-  probe(options: { deadlineMs: number }): Promise<void>;
+  /** Sends something to itself over the whole way and waits until it is back. Throws when it does not come. */
+  probe(options: { deadlineMs: number }): Promise<ProbeResult>;
 
   close(): Promise<void>;
+}
+
+export interface ProbeResult {
+  /**
+   * What other processes published before the probe was sent has come too. False in a Redis Cluster without sharded pub/sub:
+   * each process talks to one server, the servers forward to each other, and nothing orders what they forward.
+   */
+  readonly complete: boolean;
 }
 
 /** Stands among the silent ones when other nodes could not be asked at all. */

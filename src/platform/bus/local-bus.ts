@@ -14,7 +14,7 @@ import type { BusParcel, ToChild, ToMaster } from '../../shared/protocol/ipc.js'
 import type { Answers, QuestionName, Questions } from '../../shared/protocol/questions.js';
 import type { Log } from '../log/log.js';
 import type { Peer } from '../rpc/peer.js';
-import type { Bus, BusListener } from './bus.js';
+import type { Bus, BusListener, ProbeResult } from './bus.js';
 import { eventPieces } from './event-pieces.js';
 import { OwnEvents } from './own-events.js';
 
@@ -99,10 +99,11 @@ export class LocalBus implements Bus {
     return answers as Answers<Questions[Q]['result']>;
   }
 
-  async probe(options: { deadlineMs: number }): Promise<void> {
+  async probe(options: { deadlineMs: number }): Promise<ProbeResult> {
     this.#send();
     if (this.#lost) throw new SpushError('RPC_BUSY', 'the master does not take parcels at the moment');
     await this.#peer.call('bus.probe', {}, options);
+    return { complete: true };
   }
 
   async close(): Promise<void> {

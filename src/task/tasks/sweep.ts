@@ -30,7 +30,7 @@ export interface SweepDeps {
   readonly askForUids: AskForUids;
   readonly publish: (event: BusEvent) => void;
   /** Resolves when what was published is on its way, so that a sweep is never faster than the bus. */
-  readonly published: () => Promise<void>;
+  readonly published: () => Promise<unknown>;
   readonly clock: Clock;
   readonly resendMs: () => number;
   readonly log: Log;
@@ -76,10 +76,10 @@ export function sweepTask(deps: SweepDeps): Task {
 
 /** Keeps a sweep from being faster than the bus, also when its messages are large. */
 class Paced {
-  readonly #published: () => Promise<void>;
+  readonly #published: () => Promise<unknown>;
   #unsentChars = 0;
 
-  constructor(published: () => Promise<void>) {
+  constructor(published: () => Promise<unknown>) {
     this.#published = published;
   }
 

@@ -10,7 +10,7 @@ import { errorText, isSpushError } from '../../shared/base/errors.js';
 export interface ReadinessCheck {
   readonly name: string;
   /** Throws when it is not ready. */
-  check(): Promise<void>;
+  check(): Promise<unknown>;
 }
 
 export interface NotReady {

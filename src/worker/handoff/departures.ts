@@ -259,7 +259,7 @@ export class Departures {
     this.#busy.add(busy);
   }
 
-  /** Answers whether everything published before has been heard here; null when there is nobody to go to. */
+  /** Returns whether everything published before has been heard here; null when no Worker takes the connections. */
   async #announce(
     announced: readonly { session: LiveSession; uid: number | null }[],
   ): Promise<boolean | null> {
@@ -275,8 +275,8 @@ export class Departures {
     }
     try {
       // What was published before the other Worker followed these users has come through here when this is over.
-      await bus.probe({ deadlineMs: BARRIER_MS });
-      return true;
+      const { complete } = await bus.probe({ deadlineMs: BARRIER_MS });
+      return complete;
     } catch (error) {
       log.warn('handoff.busSilent', { error: errorText(error) });
       return false;

@@ -24,7 +24,7 @@ import {
 import type { RedisConfig } from '../../config/config-schema.js';
 import type { Log } from '../../log/log.js';
 import { seldomLog } from '../../log/seldom-log.js';
-import { type Bus, type BusListener, OTHERS_UNREACHED } from '../bus.js';
+import { type Bus, type BusListener, OTHERS_UNREACHED, type ProbeResult } from '../bus.js';
 import { type BusIdentity, nodeOf } from '../bus-identity.js';
 import { eventPieces } from '../event-pieces.js';
 import type { BusCounts } from '../local-bus.js';
@@ -236,10 +236,12 @@ export class RedisBus implements Bus {
   }
 
   /** A round trip over every connection in use. */
-  async probe({ deadlineMs }: { deadlineMs: number }): Promise<void> {
+  async probe({ deadlineMs }: { deadlineMs: number }): Promise<ProbeResult> {
     const shards = this.#map.all();
     if (shards.length === 0) throw new SpushError('RPC_PEER_GONE', 'Redis is not reached');
+    const complete = !this.#map.forwards;
     await Promise.all(shards.map((shard) => shard.probe(deadlineMs)));
+    return { complete: complete && !this.#map.forwards };
   }
 
   async close(): Promise<void> {

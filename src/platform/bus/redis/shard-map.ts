@@ -50,6 +50,11 @@ export class ShardMap {
     return this.#healthy;
   }
 
+  /** Whether servers forward to each other what is published, so that a probe of one says nothing about the others. */
+  get forwards(): boolean {
+    return !this.#sharded && this.#shards.size > 1;
+  }
+
   /** Resolves when every server that is in use has been reached; rejects when Redis is not found or one of them is not reached. */
   async start(): Promise<void> {
     const layout = await this.#options.finder.find([]);

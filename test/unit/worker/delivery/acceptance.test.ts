@@ -36,7 +36,13 @@ beforeEach(() => {
       },
     },
     clock: new FakeClock(),
-    bus: { publish: (event) => published.push(event), probe: () => probe() },
+    bus: {
+      publish: (event) => published.push(event),
+      probe: async () => {
+        await probe();
+        return { complete: true };
+      },
+    },
   });
 });
 

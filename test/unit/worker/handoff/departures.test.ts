@@ -80,6 +80,7 @@ let said: string[];
 let handed: { travelling: TravellingSession; flushed: (error: Error | null) => void }[];
 let expectFault: Error | null;
 let probeFault: Error | null;
+let probeComplete: boolean;
 /** While set, an announcement is not answered. */
 let gate: Promise<unknown> | null;
 let unknown: string[];
@@ -135,6 +136,7 @@ beforeEach(() => {
   handed = [];
   expectFault = null;
   probeFault = null;
+  probeComplete = true;
   gate = null;
   unknown = [];
   returnedLinks = [];
@@ -206,6 +208,7 @@ function makeDepartures(): Departures {
     bus: {
       async probe() {
         if (probeFault) throw probeFault;
+        return { complete: probeComplete };
       },
     },
     sessions,
@@ -308,6 +311,14 @@ describe('a Worker that leaves', () => {
   test('has the store read again by those whose news may have been lost in between', async () => {
     connect(7);
     probeFault = new SpushError('RPC_TIMEOUT', 'silent');
+    void departures.leave();
+    await turns();
+    expect(handed[0]?.travelling.replay).toMatchObject({ settledSince: firstIdOf(recentGap(clock).since) });
+  });
+
+  test('does so too where a probe says nothing about what others published', async () => {
+    connect(7);
+    probeComplete = false;
     void departures.leave();
     await turns();
     expect(handed[0]?.travelling.replay).toMatchObject({ settledSince: firstIdOf(recentGap(clock).since) });
