@@ -18,7 +18,7 @@ import type { Log } from '../../platform/log/log.js';
 import { type RefusalLog, refusalLog } from '../../platform/log/refusal-log.js';
 import { seldomLog } from '../../platform/log/seldom-log.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
-import { isBetweenMessages } from './http-parser.js';
+import { isBetweenMessages, stopParsing } from './http-parser.js';
 import { closeSoon } from './last-words.js';
 import { takenBytes } from './taken-bytes.js';
 
@@ -344,6 +344,7 @@ export class HttpConnections {
     const address = socket.remoteAddress ?? ADDRESS_UNKNOWN;
     this.#refusals.warn('http.refused', { reason, address, open: this.#all.size });
     socket.destroy();
+    stopParsing(socket);
   }
 
   #forget(connection: Connection): void {
@@ -375,10 +376,11 @@ export class HttpConnections {
   }
 }
 
-/** Closed, or its last answer was written: the parser goes on with what it has read. */
+/** Closed, or its last answer was written: the parser would go on with what it has read. */
 function isOver(socket: Socket): boolean {
   if (socket.writable) return false;
   socket.destroy();
+  stopParsing(socket);
   return true;
 }
 

@@ -1,10 +1,9 @@
 /**
- * Whether a connection stands between two HTTP messages: nothing of a next request has been read. Only then can it be
- * closed without cutting a call, or be given to another process.
+ * What spush asks of Node's HTTP parser beyond its public interface. Tests hold each for the versions of Node that are supported.
  *
- * Node does not tell, but its parser knows: `socket.parser.duration()` is 0 from the end of a message to the first byte of
- * the next (lib/_http_server.js gives each socket its parser, src/node_http_parser.cc counts). A test holds it for the
- * versions of Node that are supported.
+ * Whether a connection stands between two messages, so that nothing of a next request has been read: only then can it be
+ * closed without cutting a call, or be given to another process. `socket.parser.duration()` is 0 from the end of a message
+ * to the first byte of the next (lib/_http_server.js gives each socket its parser, src/node_http_parser.cc counts).
  */
 import type { Socket } from 'node:net';
 
@@ -31,4 +30,18 @@ export function awaitNextCall(socket: Socket, idleMs: number): void {
   if (typeof parser !== 'object' || parser === null) return;
   const remove: unknown = Reflect.get(parser, 'remove');
   if (typeof remove === 'function') Reflect.apply(remove, parser, []);
+}
+
+/** What Node's own handler returns for a request behind which the connection carries another protocol: parsing ends there. */
+const NO_MORE_HTTP = 2;
+
+/**
+ * For a connection that is being closed while what it sent is parsed. Otherwise Node makes request and response objects of
+ * all pipelined requests that came with it: a thousand in 36 KB.
+ */
+export function stopParsing(socket: Socket): void {
+  const parser: unknown = Reflect.get(socket, 'parser');
+  if (typeof parser !== 'object' || parser === null) return;
+  // A parser that is freed loses this; the next connection it serves gets Node's handler (lib/_http_common.js).
+  Reflect.set(parser, 'onIncoming', () => NO_MORE_HTTP);
 }

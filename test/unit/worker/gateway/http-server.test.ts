@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { PIPELINED_MAX } from '../../../../src/worker/gateway/http-connections.js';
 import { isBetweenMessages } from '../../../../src/worker/gateway/http-parser.js';
 import { HEADER_LINES_MAX } from '../../../../src/worker/gateway/request-head.js';
@@ -210,6 +211,19 @@ test('a client that sends calls without reading answers gets a few of them, and 
   expect(site.server.connections).toBe(0);
   expect(site.calls.length).toBe(3 * PIPELINED_MAX);
   expect(site.refused).toEqual(['pipelined', 'pipelined', 'pipelined']);
+});
+
+test('behind the last one that may be under way nothing of what was sent ahead is made into a call', async () => {
+  let made = 0;
+  const count = (): void => {
+    made += 1;
+  };
+  subscribe('http.server.request.start', count);
+  onTestFinished(() => void unsubscribe('http.server.request.start', count));
+  const client = await site.client();
+  client.call(1000);
+  await until(() => client.ended);
+  expect(made).toBe(PIPELINED_MAX + 1);
 });
 
 test('calls that a client sends ahead are answered in order', async () => {
