@@ -19,6 +19,7 @@ const ROUNDS = 3;
 const WAITS_FACTOR = 5;
 const WAITS_MS_MIN = 1500;
 const GROWTH_MIB_MAX = 100;
+const MORE_ROUNDS_MAX = 3;
 const MIB_MAX = 600;
 const GREEDY = 66;
 /** What makes much of little has more rounds. */
@@ -77,7 +78,9 @@ test.each(KINDS)('$kind', async ({ kind, rounds }) => {
   const pids = daemon.tree().sort();
   const memory: number[] = [];
   const rows: unknown[] = [];
-  for (let round = 0; round < rounds; round += 1) {
+  const growth = (): number => (memory.at(-1) ?? 0) - (memory[0] ?? 0);
+  // Between two collections the memory of a Worker rises and falls; a leak does not come back down in more rounds.
+  while (memory.length < rounds || (growth() >= GROWTH_MIB_MAX && memory.length < rounds + MORE_ROUNDS_MAX)) {
     let tally: unknown;
     let most = 0;
     const look = setInterval(() => {
@@ -96,7 +99,7 @@ test.each(KINDS)('$kind', async ({ kind, rounds }) => {
   }
   console.log(kind, { quietMs, memory });
   console.table(rows);
-  expect((memory.at(-1) ?? 0) - (memory[0] ?? 0)).toBeLessThan(GROWTH_MIB_MAX);
+  expect(growth()).toBeLessThan(GROWTH_MIB_MAX);
   expect(daemon.tree().sort()).toEqual(pids);
 }, 120_000);
 
