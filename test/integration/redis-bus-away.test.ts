@@ -136,7 +136,7 @@ describe.skipIf(redisProgram() === null)('a Cluster without sharded pub/sub', ()
       const real = createLayoutFinder({ redis, name: 'test', log: silentLog });
       return {
         changes: true,
-        find: async (open) => ({ ...(await real.find(open)), sharded: false }),
+        find: async (open) => ({ ...(await real.find(open)), sharded: false, forwards: true }),
         close: () => real.close(),
       };
     };

@@ -36,7 +36,7 @@ function withoutShards(redis: RedisConfig): LayoutFinder {
   const finder = createLayoutFinder({ redis, name: 'test', log: silentLog });
   return {
     changes: true,
-    find: async (open) => ({ ...(await finder.find(open)), sharded: false }),
+    find: async (open) => ({ ...(await finder.find(open)), sharded: false, forwards: true }),
     close: () => finder.close(),
   };
 }

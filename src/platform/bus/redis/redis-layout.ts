@@ -27,6 +27,8 @@ export interface Layout {
   readonly servers: readonly LayoutServer[];
   /** Channels lie on slots as keys do (SSUBSCRIBE, SPUBLISH); else news is the same on all servers. */
   readonly sharded: boolean;
+  /** Processes may be at different servers, which forward to each other what is published, in no order. */
+  readonly forwards: boolean;
 }
 
 export interface LayoutFinder {
@@ -55,6 +57,7 @@ export function createLayoutFinder(deps: FinderDeps): LayoutFinder {
   const layout: Layout = {
     servers: [{ address: { host: redis.host, port: redis.port }, slots: ALL_SLOTS }],
     sharded: false,
+    forwards: false,
   };
   return { changes: false, find: async () => layout, close() {} };
 }
@@ -96,7 +99,7 @@ class SentinelFinder implements LayoutFinder {
       null,
     );
     if (newest === null) throw new SpushError('RPC_PEER_GONE', `${NO_SENTINEL}: ${faults.join('; ')}`);
-    return { servers: [{ address: newest.address, slots: ALL_SLOTS }], sharded: false };
+    return { servers: [{ address: newest.address, slots: ALL_SLOTS }], sharded: false, forwards: false };
   }
 
   close(): void {
@@ -178,7 +181,7 @@ class ClusterFinder implements LayoutFinder {
     const servers = serversOf(await within(ANSWER_MS, client.call('CLUSTER', 'SLOTS'), 'no answer'), address);
     if (servers.length === 0) throw new Error('it knows of no slots: has the Cluster been created?');
     this.#known = servers.map((server) => server.address);
-    return { servers, sharded: this.#sharded };
+    return { servers, sharded: this.#sharded, forwards: !this.#sharded };
   }
 }
 

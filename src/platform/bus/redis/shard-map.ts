@@ -32,6 +32,7 @@ export class ShardMap {
   readonly #shards = new Map<string, { readonly shard: RedisShard; readonly slots: string }>();
   readonly #bySlot: (RedisShard | undefined)[] = new Array(SLOTS);
   #sharded = false;
+  #forwards = false;
   /** Where all channels are, when they do not lie on slots. */
   #home: RedisShard | undefined;
   #healthy = false;
@@ -52,7 +53,7 @@ export class ShardMap {
 
   /** Whether servers forward to each other what is published, so that a probe of one says nothing about the others. */
   get forwards(): boolean {
-    return !this.#sharded && this.#shards.size > 1;
+    return this.#forwards;
   }
 
   /** Resolves when every server that is in use has been reached; rejects when Redis is not found or one of them is not reached. */
@@ -138,7 +139,7 @@ export class ShardMap {
    * Answers what is being started. A server that has stayed as it was is not touched; one that holds other slots is begun
    * anew, as even its probe may lie elsewhere now.
    */
-  #apply({ servers, sharded }: Layout): Promise<void>[] {
+  #apply({ servers, sharded, forwards }: Layout): Promise<void>[] {
     const wanted = new Map(
       servers.map((server) => [addressText(server.address), { server, slots: textOf(server) }]),
     );
@@ -149,6 +150,7 @@ export class ShardMap {
       void shard.close(0);
     };
     this.#sharded = sharded;
+    this.#forwards = forwards;
     for (const [name, { shard, slots }] of this.#shards) {
       if (wanted.get(name)?.slots === slots) continue;
       if (!wanted.has(name)) this.#options.log.warn('redis.serverGone', { server: name });
