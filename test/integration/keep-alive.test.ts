@@ -3,7 +3,9 @@
  * is cut, direct and through the nginx of deploy/. For the long form:
  * SPUSH_TEST_KEPT_CALLS=100000 SPUSH_TEST_KEPT_READERS=1000 SPUSH_TEST_KEPT_RELOADS=20
  */
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { signCall } from '../../src/platform/auth/signature.js';
@@ -11,6 +13,7 @@ import { CALLERS_PATH, Callers } from '../support/callers.js';
 import { Daemon } from '../support/daemon.js';
 import { Nginx } from '../support/nginx.js';
 import { outsideProgram } from '../support/outside-program.js';
+import { PipeliningCaller } from '../support/pipelining-caller.js';
 import { seededRandom } from '../support/random.js';
 import { WsClient } from '../support/ws-client.js';
 
@@ -20,6 +23,7 @@ const RELOADS = Number(process.env['SPUSH_TEST_KEPT_RELOADS'] ?? 2);
 const HOURS = 7_200_000;
 
 const nginxProgram = outsideProgram('nginx', 'apt-get install nginx-light');
+const sqlite = outsideProgram('sqlite3', 'apt-get install sqlite3');
 const seed = Number(process.env['SPUSH_TEST_SEED'] ?? Date.now() % 1_000_000);
 const random = seededRandom(seed);
 console.log(`seed ${seed}: ${CALLS} calls, ${READERS} readers, ${RELOADS} reloads`);
@@ -129,6 +133,27 @@ test(
     if (nginx) expect(nginx.errorLog()).toBe('');
   },
   HOURS,
+);
+
+test.skipIf(sqlite === null)(
+  'what was sent ahead when the server stops is answered, or not stored',
+  async () => {
+    const own = await Daemon.start({ env: { SPUSH_WORKER_NUM: '2' } });
+    try {
+      const ahead = [1, 4, 4, 16, 16, 16].map((depth) => new PipeliningCaller(own.port, depth));
+      await sleep(700);
+      expect(await own.stop()).toBe(0);
+      await Promise.all(ahead.map(({ closed }) => closed));
+      const accepted = ahead.reduce((sum, caller) => sum + caller.accepted, 0);
+      const file = path.join(own.home, 'Data/websocket.db');
+      const stored = execFileSync(sqlite as string, [file, 'SELECT COUNT(*) FROM message']).toString();
+      expect(accepted).toBeGreaterThan(100);
+      expect(Number(stored)).toBe(accepted);
+    } finally {
+      await own.dispose();
+    }
+  },
+  60_000,
 );
 
 test('a stop tells callers ahead: no call that was sent is left without an answer', async () => {

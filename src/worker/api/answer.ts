@@ -57,8 +57,6 @@ export function notReady(reasons: readonly NotReady[]): Answer {
 }
 
 export interface SendOptions {
-  /** The connection is not to be used again. */
-  readonly last: boolean;
   /** The caller waits to be told to send its body, and was not. */
   readonly bodyHeldBack: boolean;
 }
@@ -67,7 +65,7 @@ export function send(
   req: IncomingMessage,
   res: ServerResponse,
   answer: Answer,
-  { last, bodyHeldBack }: SendOptions,
+  { bodyHeldBack }: SendOptions,
 ): void {
   if (res.destroyed || res.headersSent) return;
   const unread = hasBody(req) && !req.complete;
@@ -76,7 +74,7 @@ export function send(
     'Content-Length': Buffer.byteLength(answer.text),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    ...(last || unread ? { Connection: 'close' } : {}),
+    ...(unread ? { Connection: 'close' } : {}),
     ...answer.headers,
   });
   if (unread && !bodyHeldBack) {

@@ -161,7 +161,7 @@ export function createApi(deps: ApiDeps): Api {
   }
 
   function reply(req: IncomingMessage, res: ServerResponse, answer: Answer): void {
-    send(req, res, answer, { last: deps.readiness.stopping, bodyHeldBack: waiting.has(req) });
+    send(req, res, answer, { bodyHeldBack: waiting.has(req) });
   }
 
   /** The log tells what it was, the caller gets a reference to it. */

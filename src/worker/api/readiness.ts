@@ -23,7 +23,6 @@ export interface Readiness {
   reasons(): Promise<readonly NotReady[]>;
   /** From now on it is not ready, because it stops. */
   stop(): void;
-  readonly stopping: boolean;
 }
 
 export interface ReadinessOptions {
@@ -71,9 +70,6 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     },
     stop() {
       stopping = true;
-    },
-    get stopping() {
-      return stopping;
     },
   };
 }

@@ -18,12 +18,14 @@ import type { Log } from '../../platform/log/log.js';
 import { type RefusalLog, refusalLog } from '../../platform/log/refusal-log.js';
 import { seldomLog } from '../../platform/log/seldom-log.js';
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
-import { isBetweenMessages, stopParsing } from './http-parser.js';
+import { endsConnection, isBetweenMessages, stopParsing } from './http-parser.js';
 import { closeSoon } from './last-words.js';
 import { takenBytes } from './taken-bytes.js';
 
-/** Calls that one connection may have under way: what a client sends before it has read the answers (RFC 9112 §9.3.2). */
-export const PIPELINED_MAX = 16;
+/** Calls that a client may have sent on one connection before it has read the answers (RFC 9112 §9.3.2). */
+export const PIPELINED_PROMISED = 16;
+/** Calls that may be under way: over TLS one counts until its answer was confirmed, a moment after the client has it. */
+export const PIPELINED_MAX = 2 * PIPELINED_PROMISED;
 /** How often connections are looked at, and while the Worker leaves or closes. */
 const LOOK_MS = 5000;
 const LOOK_LEAVING_MS = 50;
@@ -63,6 +65,8 @@ interface Connection {
   /** Calls under way. */
   readonly calls: Map<ServerResponse, IncomingMessage>;
   answered: boolean;
+  /** What followed its calls is no HTTP: this is written behind their answers, and the connection ends. */
+  lastWords: string | null;
   /** Since when no call is under way; the first moment of a new one. */
   idleSince: Moment;
   /** On its way to another Worker: nothing is read here. */
@@ -119,6 +123,7 @@ export class HttpConnections {
       key,
       calls: new Map(),
       answered: kept,
+      lastWords: null,
       idleSince: now,
       away: false,
       stays: false,
@@ -149,13 +154,21 @@ export class HttpConnections {
       this.#refuse(req.socket, 'pipelined');
       return false;
     }
+    const before = [...connection.calls.keys()];
+    // Its answer could not be sent any more: the client, which is told so, sends the call again.
+    if (before.some(endsConnection)) {
+      stopParsing(req.socket);
+      return false;
+    }
+    if (this.#endsCalls) {
+      for (const each of before) each.shouldKeepAlive = true;
+      res.shouldKeepAlive = false;
+    }
     connection.calls.set(res, req);
     this.#silent.delete(connection);
     this.#kept.delete(connection);
-    // Not of `res` alone: an answer that waits behind another one is not told when its connection ends.
+    // An answer that waits behind another one is not told when its connection ends: `#forget` is.
     res.once('close', () => this.#answered(connection, res));
-    if (this.#mode === 'closing' || (this.#mode === 'leaving' && !this.#deps.giveBack))
-      res.shouldKeepAlive = false;
     return true;
   }
 
@@ -173,6 +186,17 @@ export class HttpConnections {
     this.#silent.delete(connection);
     this.#kept.delete(connection);
     connection.away = true;
+    return true;
+  }
+
+  /**
+   * What has come is no HTTP. With calls before it that have arrived whole, `text` follows their answers; false when there is
+   * none, and the connection is the caller's to end.
+   */
+  malformed(socket: Socket, text: string | null): boolean {
+    const connection = this.#of(socket);
+    if (!connection || !hasWholeCalls(connection)) return false;
+    connection.lastWords ??= text ?? '';
     return true;
   }
 
@@ -211,14 +235,21 @@ export class HttpConnections {
   #end(mode: 'leaving' | 'closing'): Promise<void> {
     if (this.#mode !== mode) {
       this.#setMode(mode);
-      if (mode === 'closing' || !this.#deps.giveBack) {
-        for (const { calls } of this.#all.values())
-          for (const res of calls.keys()) res.shouldKeepAlive = false;
+      if (this.#endsCalls) {
+        for (const { calls } of this.#all.values()) {
+          const newest = [...calls.keys()].at(-1);
+          if (newest) newest.shouldKeepAlive = false;
+        }
       }
     }
     this.#look();
     if (this.#all.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenNone.push(resolve));
+  }
+
+  /** Connections end here, each with the answer to its newest call. */
+  get #endsCalls(): boolean {
+    return this.#mode === 'closing' || (this.#mode === 'leaving' && !this.#deps.giveBack);
   }
 
   #setMode(mode: 'open' | 'leaving' | 'closing'): void {
@@ -307,11 +338,19 @@ export class HttpConnections {
 
   #answered(connection: Connection, res: ServerResponse): void {
     connection.calls.delete(res);
+    if (connection.lastWords !== null && !hasWholeCalls(connection)) this.#sayLast(connection);
     if (connection.calls.size > 0 || connection.socket.destroyed) return;
     connection.answered = true;
     connection.idleSince = this.#deps.clock.moment();
     if (this.#all.has(connection.socket)) this.#kept.add(connection);
     if (this.#mode !== 'open') this.#lead(connection);
+  }
+
+  /** A call of which not all has come will never be answered; unless its answer has begun, these are in its place. */
+  #sayLast({ inner, calls, lastWords }: Connection): void {
+    if (lastWords !== null && inner.writable && [...calls.keys()].every((res) => !res.headersSent))
+      inner.write(lastWords);
+    closeSoon(inner);
   }
 
   #makeRoom(key: string | null): HttpRefusal | null {
@@ -374,6 +413,10 @@ export class HttpConnections {
   #of(socket: Socket): Connection | undefined {
     return this.#all.get(socket) ?? this.#all.get(Reflect.get(socket, '_parent') as Socket);
   }
+}
+
+function hasWholeCalls({ calls }: Connection): boolean {
+  return [...calls.values()].some((req) => req.complete);
 }
 
 /** Closed, or its last answer was written: the parser would go on with what it has read. */

@@ -5,6 +5,7 @@
  * closed without cutting a call, or be given to another process. `socket.parser.duration()` is 0 from the end of a message
  * to the first byte of the next (lib/_http_server.js gives each socket its parser, src/node_http_parser.cc counts).
  */
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** @returns null when that cannot be told: of TLS, or of a Node whose parser is another one */
@@ -44,4 +45,9 @@ export function stopParsing(socket: Socket): void {
   if (typeof parser !== 'object' || parser === null) return;
   // A parser that is freed loses this; the next connection it serves gets Node's handler (lib/_http_common.js).
   Reflect.set(parser, 'onIncoming', () => NO_MORE_HTTP);
+}
+
+/** Whether the head of this answer is made and says `Connection: close` (`_last` in lib/_http_outgoing.js). */
+export function endsConnection(res: ServerResponse): boolean {
+  return Reflect.get(res, '_last') === true;
 }

@@ -73,6 +73,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: CHECK_MS,
+    // `headFault` asks for it: Node would answer by itself, past all bounds of `HttpConnections`.
+    requireHostHeader: false,
     // Node's types know the class of the messages by its type only.
     IncomingMessage: OfferingMessage as typeof http.IncomingMessage,
   };
@@ -130,7 +132,10 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       socket.destroy();
       return;
     }
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const text = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    // What follows the call that was announced as the last one is not looked at (RFC 9112 §9.6).
+    if (connections.malformed(socket, error.code === 'HPE_CLOSED_CONNECTION' ? null : text)) return;
+    socket.end(text);
     closeSoon(socket);
   });
   // It never listens; this is what starts its watch over requests that do not arrive.

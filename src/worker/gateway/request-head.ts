@@ -17,7 +17,7 @@ export interface HeadFault {
  * The server reads every line (`maxHeadersCount` is off): one that was left out could be the line by which a proxy says whose
  * request it is.
  */
-export function headFault({ rawHeaders, headers }: IncomingMessage): HeadFault | null {
+export function headFault({ rawHeaders, headers, httpVersion }: IncomingMessage): HeadFault | null {
   const lines = rawHeaders.length / 2;
   if (lines > HEADER_LINES_MAX) {
     const msg = `a request may have ${HEADER_LINES_MAX} header lines, this one has ${lines}`;
@@ -26,6 +26,9 @@ export function headFault({ rawHeaders, headers }: IncomingMessage): HeadFault |
   // Node reads the first, a proxy may have read the last (RFC 9112 §3.2).
   if (rawHeaders.filter((word, at) => at % 2 === 0 && word.toLowerCase() === 'host').length > 1) {
     return { reason: 'host', status: 400, msg: 'a request has one Host, this one has several' };
+  }
+  if (headers.host === undefined && httpVersion === '1.1') {
+    return { reason: 'host', status: 400, msg: 'a request of HTTP/1.1 has a Host, this one has none' };
   }
   // Node takes the chunks apart and leaves the other codings in (RFC 9112 §6.1).
   const coding = headers['transfer-encoding'];

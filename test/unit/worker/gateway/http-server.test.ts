@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { PIPELINED_MAX } from '../../../../src/worker/gateway/http-connections.js';
+import { PIPELINED_MAX, PIPELINED_PROMISED } from '../../../../src/worker/gateway/http-connections.js';
 import { isBetweenMessages } from '../../../../src/worker/gateway/http-parser.js';
 import { HEADER_LINES_MAX } from '../../../../src/worker/gateway/request-head.js';
 import { type Client, HttpSite, until } from '../../../support/http-site.js';
@@ -21,6 +21,17 @@ afterEach(() => site.dispose());
 /** What has arrived of the newest call's body. */
 function bodyBytes(): number {
   return site.requests.at(-1)?.body.length ?? 0;
+}
+
+/** How many requests Node has made objects of since. */
+function countMade(): () => number {
+  let made = 0;
+  const count = (): void => {
+    made += 1;
+  };
+  subscribe('http.server.request.start', count);
+  onTestFinished(() => void unsubscribe('http.server.request.start', count));
+  return () => made;
 }
 
 const CLOSES = /^HTTP\/1.1 200 OK\r\n(.*\r\n)*Connection: close\r\n(.*\r\n)*\r\ndone$/;
@@ -214,16 +225,79 @@ test('a client that sends calls without reading answers gets a few of them, and 
 });
 
 test('behind the last one that may be under way nothing of what was sent ahead is made into a call', async () => {
-  let made = 0;
-  const count = (): void => {
-    made += 1;
-  };
-  subscribe('http.server.request.start', count);
-  onTestFinished(() => void unsubscribe('http.server.request.start', count));
+  const made = countMade();
   const client = await site.client();
   client.call(1000);
   await until(() => client.ended);
-  expect(made).toBe(PIPELINED_MAX + 1);
+  expect(made()).toBe(PIPELINED_MAX + 1);
+});
+
+test('calls without a Host are under the same bounds, and each is told what it lacks', async () => {
+  const made = countMade();
+  const flood = await site.client();
+  flood.socket.write('GET / HTTP/1.1\r\n\r\n'.repeat(3500));
+  await until(() => flood.ended);
+  expect(made()).toBeLessThanOrEqual(PIPELINED_MAX + 1);
+  const one = await site.client();
+  one.socket.write('GET / HTTP/1.1\r\n\r\n');
+  await until(() => one.ended);
+  expect(one.text).toMatch(/^HTTP\/1.1 400 /);
+  expect(one.text).toContain('a request of HTTP/1.1 has a Host, this one has none');
+  const old = await site.client();
+  old.socket.write('GET / HTTP/1.0\r\n\r\n');
+  await site.answer();
+  await until(() => old.ended);
+  expect(old.text).toMatch(/^HTTP\/1.1 200 /);
+});
+
+test('a call behind one whose answer ends the connection is not begun: its client sends it again', async () => {
+  const client = await site.client();
+  client.socket.write('GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n');
+  client.call(3);
+  await until(() => client.ended);
+  expect([client.text.split('HTTP/1.1 ').length - 1, site.calls.length]).toEqual([1, 0]);
+});
+
+test('all calls that were sent ahead are answered when the server closes, and the last one says that it is', async () => {
+  const client = await site.client();
+  client.call(PIPELINED_PROMISED - 1);
+  await until(() => site.calls.length === PIPELINED_PROMISED - 1);
+  const closed = site.server.close();
+  client.call();
+  await until(() => site.calls.length === PIPELINED_PROMISED);
+  for (let n = 0; n < PIPELINED_PROMISED; n += 1) await site.answer();
+  await closed;
+  await until(() => client.ended);
+  const answers = client.text.split('HTTP/1.1 200 OK').slice(1);
+  expect(answers.map((text) => /Connection: close/.test(text))).toEqual([
+    ...Array.from({ length: PIPELINED_PROMISED - 1 }, () => false),
+    true,
+  ]);
+});
+
+test.each([
+  ['what is no HTTP', 'junk\r\n\r\n', /doneHTTP\/1.1 400 /],
+  ['a head that is cut', 'GET / HT', /done$/],
+])('%s behind calls is answered behind them', async (_what, text, end) => {
+  const client = await site.client();
+  client.call(3);
+  client.socket.write(text);
+  await until(() => site.calls.length === 3);
+  for (let n = 0; n < 3; n += 1) await site.answer();
+  await until(() => client.text.split('done').length === 4);
+  if (end.source.includes('400')) await until(() => client.ended);
+  expect(client.text).toMatch(end);
+  expect(client.text.split('HTTP/1.1 200 OK').length - 1).toBe(3);
+});
+
+test('behind a call that says that it is the last one nothing is answered', async () => {
+  const client = await site.client();
+  client.socket.write(
+    'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n',
+  );
+  await site.answer();
+  await until(() => client.ended);
+  expect(client.text.split('HTTP/1.1 ').slice(1)).toEqual([expect.stringMatching(/^200 OK/)]);
 });
 
 test('calls that a client sends ahead are answered in order', async () => {

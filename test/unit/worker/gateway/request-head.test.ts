@@ -4,7 +4,7 @@ import { HEADER_LINES_MAX, headFault } from '../../../../src/worker/gateway/requ
 
 function head(...lines: [name: string, value: string][]): IncomingMessage {
   const headers = Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), value]));
-  return { rawHeaders: lines.flat(), headers } as unknown as IncomingMessage;
+  return { rawHeaders: lines.flat(), headers, httpVersion: '1.1' } as unknown as IncomingMessage;
 }
 
 test('what a browser or a proxy sends has no fault', () => {
@@ -20,6 +20,7 @@ test.each([
     head(...Array.from({ length: HEADER_LINES_MAX + 1 }, () => ['A', '1'] as [string, string])),
   ],
   ['host', 400, head(['Host', 'a'], ['hOST', 'a'])],
+  ['host', 400, head(['Accept', '*/*'])],
   ['encoding', 501, head(['Host', 'a'], ['Transfer-Encoding', 'gzip, chunked'])],
 ])('%s: %i', (reason, status, request) => {
   expect(headFault(request)).toMatchObject({ reason, status });
