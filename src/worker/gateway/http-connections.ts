@@ -65,7 +65,7 @@ interface Connection {
   /** Calls under way. */
   readonly calls: Map<ServerResponse, IncomingMessage>;
   answered: boolean;
-  /** What followed its calls is no HTTP: this is written behind their answers, and the connection ends. */
+  /** Set when what followed its calls is no HTTP: written behind their answers, after which the connection ends. */
   lastWords: string | null;
   /** Since when no call is under way; the first moment of a new one. */
   idleSince: Moment;
@@ -155,7 +155,7 @@ export class HttpConnections {
       return false;
     }
     const before = [...connection.calls.keys()];
-    // Its answer could not be sent any more: the client, which is told so, sends the call again.
+    // An earlier answer ends the connection, so this call could not be answered. The client is told and sends it again.
     if (before.some(endsConnection)) {
       stopParsing(req.socket);
       return false;
@@ -190,8 +190,8 @@ export class HttpConnections {
   }
 
   /**
-   * What has come is no HTTP. With calls before it that have arrived whole, `text` follows their answers; false when there is
-   * none, and the connection is the caller's to end.
+   * Bytes arrived that are no HTTP. When calls before them arrived whole, the connection ends behind their answers, with `text`
+   * as the last one. Returns false when there are no such calls: then the caller ends the connection.
    */
   malformed(socket: Socket, text: string | null): boolean {
     const connection = this.#of(socket);
@@ -278,7 +278,9 @@ export class HttpConnections {
   /** The next step of a connection on its way out. */
   #lead(connection: Connection): void {
     const { giveBack } = this.#deps;
-    const { inner, calls } = connection;
+    const { inner, calls, lastWords } = connection;
+    // It ends behind its last answer, here.
+    if (lastWords !== null && calls.size === 0) return;
     const between = calls.size === 0 && inner.writableLength === 0 && isBetweenMessages(inner) !== false;
     if (!between) {
       this.#cutWhatTrickles(connection);
@@ -346,7 +348,7 @@ export class HttpConnections {
     if (this.#mode !== 'open') this.#lead(connection);
   }
 
-  /** A call of which not all has come will never be answered; unless its answer has begun, these are in its place. */
+  /** A call that arrived in part is never answered: the last words take the place of its answer, unless that has begun. */
   #sayLast({ inner, calls, lastWords }: Connection): void {
     if (lastWords !== null && inner.writable && [...calls.keys()].every((res) => !res.headersSent))
       inner.write(lastWords);

@@ -290,6 +290,19 @@ test.each([
   expect(client.text.split('HTTP/1.1 200 OK').length - 1).toBe(3);
 });
 
+test('a connection that ends behind its last answer is not given to another Worker', async () => {
+  const client = await site.client();
+  client.call();
+  client.socket.write('junk\r\n\r\n');
+  await until(() => site.calls.length === 1);
+  const left = site.server.leave();
+  await site.answer();
+  await until(() => client.ended);
+  await left;
+  expect(site.givenBack).toEqual([]);
+  expect(client.text).toMatch(/doneHTTP\/1.1 400 /);
+});
+
 test('behind a call that says that it is the last one nothing is answered', async () => {
   const client = await site.client();
   client.socket.write(
