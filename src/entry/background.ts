@@ -17,7 +17,7 @@ export async function runInBackground(): Promise<void> {
     });
   let ready = false;
   process.once('disconnect', () => {
-    // The command that waits was interrupted: a server that nobody knows of must not stay.
+    // The command that started this server was interrupted before it could tell its pid: the server ends too.
     if (!ready) process.kill(process.pid, 'SIGTERM');
   });
   try {

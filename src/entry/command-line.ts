@@ -28,8 +28,8 @@ export async function runCommandLine(): Promise<void> {
   });
   // A file of the operator that ends this process, or anything else that ends it early, must not look like success.
   let done = false;
-  // `spush config show | head`: whoever read our output has enough. But a result that could not be written is none; of a
-  // server in the foreground only its banner is lost, and its log has its own ways.
+  // EPIPE is no fault: in `spush config show | head` the reader has enough. Any other failed write loses the result of a
+  // command. A server in the foreground loses only its banner, as its log reports failures of its own.
   let outputFault: Error | null = null;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && !served) outputFault = error;

@@ -103,7 +103,7 @@ export class DoorCheck {
       seen.fault = null;
       if (before !== null) log.info('door.open', { child: worker.name });
     } catch (error) {
-      // One that was ended meanwhile answers nobody, as it should.
+      // The Worker was ended while it was being checked: that it does not answer is right.
       if (!this.#deps.workers().includes(worker)) return;
       seen.fault = errorText(error);
       // Said once when it begins; the status says it as long as it lasts.
@@ -141,7 +141,7 @@ function answered(socket: Socket): Promise<void> {
       else resolve();
     };
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // Closed with our call unread: to whoever reads the status it is the same.
+      // A reset means that the call was not read before the close; the status reports both as closed.
       done(error.code === 'ECONNRESET' ? new Error(CLOSED) : error);
     });
     socket.on('close', () => done(new Error(CLOSED)));

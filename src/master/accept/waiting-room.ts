@@ -1,6 +1,6 @@
 /**
- * Connections that wait for a Worker, one line for each client address (IPv6: /64), served in turns: whoever opens many has
- * only their own to wait for. When the room is full, the newest of the longest line makes room.
+ * Connections that wait for a Worker, in one queue per client address (IPv6: /64). The queues are served in turns, so that an
+ * address with many connections delays only its own. When the room is full, the newest of the longest queue is refused.
  */
 import { addressBudgetKey } from '../../platform/auth/client-address.js';
 

@@ -39,8 +39,9 @@ export interface Bus {
 
 export interface ProbeResult {
   /**
-   * What other processes had handed to Redis, or to the master, before the probe came there has come too. False in a Redis Cluster without sharded pub/sub:
-   * each process talks to one server, the servers forward to each other, and nothing orders what they forward.
+   * What other processes had handed to Redis, or to the master, before the probe came there has come too. False in a Redis
+   * Cluster without sharded pub/sub: each process talks to one server, the servers forward to each other, and nothing
+   * orders what they forward.
    */
   readonly complete: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * `process.show`: a row for each process, the master first; a place where nobody runs at the moment has a row as well, and
- * while one process takes the place of another both have one.
+ * `process.show`: a row for each process, the master first. A slot whose process is not running has a row as well, and
+ * while a process is being replaced both the old and the new one have a row.
  */
 import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../../shared/base/clock.js';
