@@ -278,9 +278,7 @@ export class HttpConnections {
   /** The next step of a connection on its way out. */
   #lead(connection: Connection): void {
     const { giveBack } = this.#deps;
-    const { inner, calls, lastWords } = connection;
-    // It ends behind its last answer, here.
-    if (lastWords !== null && calls.size === 0) return;
+    const { inner, calls } = connection;
     const between = calls.size === 0 && inner.writableLength === 0 && isBetweenMessages(inner) !== false;
     if (!between) {
       this.#cutWhatTrickles(connection);
