@@ -51,7 +51,7 @@ export class LogRotation {
     try {
       const found = statSync(file, { throwIfNoEntry: false });
       if (!found?.isFile()) {
-        // Deleted, or something else is in its place: whoever writes the log finds that out, and tells.
+        // Deleted or replaced: each process reopens its log, and reports a trouble where that fails.
         this.#options.reopenAll();
         return;
       }

@@ -38,7 +38,7 @@ export class PermitDesk {
   }
 
   want(holder: PermitHolder, { pool, n }: Want['args']): Promise<Want['result']> {
-    // The last words of one that is gone: nobody would give them back.
+    // A late message of a process that has ended. Permits granted to it would never be returned.
     if (!this.#holders.has(holder)) return Promise.resolve({ granted: 0 });
     return new Promise((resolve) => {
       this.#ledgers[pool].want(holder, n, (granted) => resolve({ granted }));
@@ -51,7 +51,7 @@ export class PermitDesk {
 
   /** A connection went from one Worker to the other, and its permit with it. */
   move(pool: PermitPool, from: PermitHolder, to: PermitHolder): void {
-    // The last words of one that is gone: nobody would give it back.
+    // If the receiving process has ended, it would never return the permit.
     if (this.#holders.has(to)) this.#ledgers[pool].move(from, to);
     else this.#ledgers[pool].giveBack(from, 1);
   }

@@ -1,10 +1,10 @@
 /**
- * Nonces of calls that were made already. Kept here because a call may reach any Worker.
+ * Nonces of calls that were accepted. They are kept in the master because a replay may reach any Worker.
  *
- * A call counts as long as its time is within the tolerance of this node's clock, so its nonce is kept for two tolerances
- * by the clock that nobody sets. Beyond that nonces stay as long as there is room, and of those that are forgotten the
- * latest time is kept: a wall clock that is set back would make calls good again whose nonces nobody knows any more, and
- * these are refused.
+ * A call is valid while its timestamp is within the tolerance of this node's wall clock, so a nonce is kept for two
+ * tolerances, measured by the monotonic clock. Older nonces stay while there is room. When they are dropped, the latest
+ * timestamp among them is kept, and calls up to that timestamp are refused: without this, setting the wall clock back
+ * would make a call valid again whose nonce is no longer known.
  *
  * Bounded: at most `NONCES_MAX` within two tolerances; above it calls are refused (RPC_BUSY) rather than let through.
  */
@@ -15,19 +15,19 @@ import { SpushError } from '../../shared/base/errors.js';
 import type { ToMaster } from '../../shared/protocol/ipc.js';
 
 export const NONCES_MAX = 1_000_000;
-/** So many stay for as long as there is room: half an hour of 50 calls a second. */
+/** Nonces kept beyond two tolerances: enough for half an hour at 50 calls a second. */
 export const NONCES_KEPT = 100_000;
-/** From the earliest acceptance of a call to the last one, and a second for whole seconds. */
+/** The longest time during which one call can be valid; one second more, as timestamps are whole seconds. */
 export const NONCE_MS = 2 * TOLERANCE_SECONDS * 1000 + 1000;
 
 type Claim = ToMaster['calls']['nonce.claim'];
 
 export interface KeptNonce {
-  /** Of scope and nonce; of one length, whatever a caller sends. */
+  /** Digest of scope and nonce: its length does not depend on what a caller sends. */
   readonly digest: string;
   /** When it was claimed. */
   readonly at: Moment;
-  /** Unix seconds, of the caller. */
+  /** The call's timestamp, in Unix seconds, as the caller sent it. */
   readonly timestamp: number;
 }
 

@@ -179,7 +179,7 @@ function lineOf({ digest, at, timestamp }: KeptNonce): string {
 async function readText(file: string): Promise<string> {
   let handle: FileHandle;
   try {
-    // A pipe of this name must keep nobody waiting.
+    // O_NONBLOCK: opening a FIFO of this name would otherwise wait until another process writes to it.
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';

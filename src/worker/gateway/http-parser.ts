@@ -21,9 +21,9 @@ export function isBetweenMessages(socket: Socket): boolean | null {
 }
 
 /**
- * For a connection that came between two calls from another process: Node takes each connection for new, whose first call
- * is due within `headersTimeout`. Removed from the parser's list of what is due, it comes back to it with the first byte
- * of the next call. Until then the connection may be as idle as any that is kept.
+ * For a connection that another Worker handed over between two calls. Node treats every connection it is given as a new
+ * one and expects a request within `headersTimeout`. Taking the parser off its list of deadlines prevents that; Node puts
+ * it back at the first byte of the next request. Until then only `idleMs` limits how long the connection may be idle.
  */
 export function awaitNextCall(socket: Socket, idleMs: number): void {
   socket.setTimeout(idleMs);
