@@ -65,7 +65,7 @@ interface Connection {
   /** Calls under way. */
   readonly calls: Map<ServerResponse, IncomingMessage>;
   answered: boolean;
-  /** Set when what followed its calls is no HTTP: written behind their answers, after which the connection ends. */
+  /** Not null when what followed its calls is not HTTP: the text behind their answers ('' for none), which ends the connection. */
   lastWords: string | null;
   /** Since when no call is under way; the first moment of a new one. */
   idleSince: Moment;
@@ -167,7 +167,7 @@ export class HttpConnections {
     connection.calls.set(res, req);
     this.#silent.delete(connection);
     this.#kept.delete(connection);
-    // An answer that waits behind another one is not told when its connection ends: `#forget` is.
+    // An answer queued behind another gets no `close` event when its connection ends; `#forget` covers that.
     res.once('close', () => this.#answered(connection, res));
     return true;
   }
@@ -305,11 +305,10 @@ export class HttpConnections {
     goOnReading(socket);
   }
 
-  /** A request that does not arrive may be anybody's, and holds up the end of this process. */
+  /** A request that does not arrive holds up the end of this process. Calls that arrived whole before it are answered first. */
   #cutWhatTrickles(connection: Connection): void {
     const { socket, inner, calls } = connection;
-    const arriving = calls.size === 0 || [...calls.values()].some((req) => !req.complete);
-    if (!arriving || this.#modeMs() < GRACE_MS) return;
+    if (hasWholeCalls(connection) || this.#modeMs() < GRACE_MS) return;
     const now = this.#deps.clock.moment();
     const sinceMs = msSince(this.#deps.clock, connection.readAt);
     if (sinceMs < GRACE_MS) return;
@@ -348,7 +347,7 @@ export class HttpConnections {
 
   /** A call that arrived in part is never answered: the last words take the place of its answer, unless that has begun. */
   #sayLast({ inner, calls, lastWords }: Connection): void {
-    if (lastWords !== null && inner.writable && [...calls.keys()].every((res) => !res.headersSent))
+    if (lastWords && inner.writable && [...calls.keys()].every((res) => !res.headersSent))
       inner.write(lastWords);
     closeSoon(inner);
   }
@@ -419,7 +418,7 @@ function hasWholeCalls({ calls }: Connection): boolean {
   return [...calls.values()].some((req) => req.complete);
 }
 
-/** Closed, or its last answer was written: the parser would go on with what it has read. */
+/** True when it is closed or its last answer was written. Its parser is stopped, or it would go on with bytes that it has already. */
 function isOver(socket: Socket): boolean {
   if (socket.writable) return false;
   socket.destroy();

@@ -103,6 +103,24 @@ test.each([
   expect(client.text).toMatch(/^HTTP\/1.1 408 /);
 });
 
+test('a call that arrived whole is answered before one behind it is ended, whose body does not arrive', async () => {
+  const client = await site.client();
+  client.call();
+  await until(() => site.calls.length === 1);
+  client.socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n');
+  await until(() => site.calls.length === 2);
+  const closed = site.server.close();
+  for (let n = 0; n < 2; n += 1) {
+    site.clock.advance(GRACE_MS);
+    await looks();
+  }
+  expect(client.text).toBe('');
+  await site.answer();
+  await until(() => client.ended);
+  expect(client.text).toMatch(/^HTTP\/1.1 200 OK\r\n(.*\r\n)*\r\ndoneHTTP\/1.1 408 /);
+  await closed;
+});
+
 test('a body that comes at a rate may take longer', async () => {
   const client = await site.client();
   client.socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
