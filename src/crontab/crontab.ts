@@ -1,6 +1,7 @@
 /** The CrontabScheduler: fires jobs, which run as tasks in TaskWorkers. It opens nothing and holds no sockets. */
 
 import { systemClock } from '../platform/clock/system-clock.js';
+import { hooksDigest } from '../platform/config/hook-changes.js';
 import { loadHooks } from '../platform/config/load-hooks.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
@@ -49,6 +50,7 @@ async function startCrontab(context: ChildContext): Promise<StartedChild<'cronta
   scheduler.start();
   housekeeping.start();
   return {
+    hooks: hooksDigest(hooks),
     handlers: {
       calls: {
         stats: () => childStats({}),

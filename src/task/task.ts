@@ -2,6 +2,7 @@
 import { newBusIdentity } from '../platform/bus/bus-identity.js';
 import { openBus } from '../platform/bus/open-bus.js';
 import { systemClock } from '../platform/clock/system-clock.js';
+import { hooksDigest } from '../platform/config/hook-changes.js';
 import { loadHooks } from '../platform/config/load-hooks.js';
 import { fromPlainConfig } from '../platform/config/plain-config.js';
 import { type ChildContext, runChild, type StartedChild } from '../platform/rpc/child-runtime.js';
@@ -77,6 +78,7 @@ async function startTaskWorker(context: ChildContext): Promise<StartedChild<'tas
     },
   );
   return {
+    hooks: hooksDigest(hooks),
     handlers: {
       calls: {
         stats: () => childStats(runner.counts),

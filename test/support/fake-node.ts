@@ -8,6 +8,9 @@ import type { Slot } from '../../src/master/supervisor/slot.js';
 import { Supervisor } from '../../src/master/supervisor/supervisor.js';
 import { WorkerCount } from '../../src/master/supervisor/worker-count.js';
 import { systemClock } from '../../src/platform/clock/system-clock.js';
+import type { Hooks } from '../../src/platform/config/bootstrap-hooks.js';
+import { hooksDigest } from '../../src/platform/config/hook-changes.js';
+import { NO_HOOKS } from '../../src/platform/config/load-hooks.js';
 import type { SpawnedRole } from '../../src/shared/domain/role.js';
 import { turns } from './deferred.js';
 import { type FakeChild, FakeSpawner } from './fake-spawn.js';
@@ -63,6 +66,8 @@ export class FakeNode {
   readonly mover: Mover;
   /** What children are started with. */
   config: unknown = {};
+  /** What a child finds in bootstrap.ts when it starts. */
+  hooks: Hooks = NO_HOOKS;
 
   private constructor(counts: Partial<Record<SpawnedRole, number>>) {
     const { clock, log } = this;
@@ -102,7 +107,6 @@ export class FakeNode {
       supervisor: this.supervisor,
       mover: this.mover,
       onLeaving: ({ name, pid }: Child) => void this.left.push(`${name} ${pid}`),
-      onStaying: ({ name, pid }: Child) => void this.left.push(`${name} ${pid} stays`),
       deadlineMs,
       log,
     };
@@ -116,7 +120,7 @@ export class FakeNode {
     const started = node.supervisor.start();
     for (const child of node.spawner.children) {
       obey(child);
-      child.becomeReady();
+      node.#becomesReady(child);
     }
     await started;
     return node;
@@ -144,9 +148,13 @@ export class FakeNode {
   async comesUp(before: FakeChild): Promise<FakeChild> {
     const child = await this.spawner.after(before);
     obey(child);
-    child.becomeReady();
+    this.#becomesReady(child);
     await turns();
     return child;
+  }
+
+  #becomesReady(child: FakeChild): void {
+    child.becomeReady(hooksDigest(this.hooks));
   }
 
   readonly slots = (): readonly Slot[] => this.supervisor.slots;

@@ -121,10 +121,14 @@ export class FakeChild {
     };
   }
 
-  /** Says hello and that it is ready. */
-  becomeReady(): void {
+  /**
+   * Says hello and that it is ready.
+   *
+   * @param hooks digest of the own jobs and tasks that it has loaded
+   */
+  becomeReady(hooks?: string): void {
     this.peer.note('hello', {});
-    this.peer.note('ready', {});
+    this.peer.note('ready', hooks === undefined ? {} : { hooks });
   }
 
   /** Nothing reaches it any more, and nothing is called back: as after SIGSTOP. */

@@ -55,6 +55,8 @@ export class Child {
   failure: ChildFailure | null = null;
   /** Of the program that it runs, as it says when it is ready; null before, and of one that does not say it. */
   version: string | null = null;
+  /** Digest of the own jobs and tasks that it runs, as it says when it is ready; null where it runs none. */
+  hooks: string | null = null;
   /** It was asked to stop: no new work for it. */
   stopping = false;
   readonly #process: SpawnedProcess;

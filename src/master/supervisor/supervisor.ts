@@ -217,9 +217,10 @@ export class Supervisor {
         });
         onConnected(child);
       },
-      ready: ({ version }) => {
+      ready: ({ version, hooks }) => {
         child.readySince = clock.moment();
         child.version = version ?? null;
+        child.hooks = hooks ?? null;
         slot.crashLoop = false;
         if (slot.child === child) slot.fresh = false;
         else if (slot.role !== 'worker' || !slot.child) this.promote(slot, child);

@@ -2,6 +2,7 @@
  * How the jobs and tasks of bootstrap.ts differ from those that a server runs with, by their names. Of a function its text is
  * compared: a change in a file that bootstrap.ts imports is not seen.
  */
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { HookRun, Hooks, OwnJob } from './bootstrap-hooks.js';
 
@@ -28,6 +29,16 @@ export function hasHookChanges({ jobs, tasks }: HookChanges): boolean {
   return [jobs, tasks].some(
     ({ added, removed, changed }) => added.length + removed.length + changed.length > 0,
   );
+}
+
+/** The same for hooks between which `hookChanges` finds no difference. */
+export function hooksDigest(hooks: Hooks): string {
+  const text = JSON.stringify([jobsOf(hooks), tasksOf(hooks)].map((byName) => [...byName].sort(byFirst)));
+  return createHash('sha256').update(text).digest('base64url');
+}
+
+function byFirst([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
+  return one < other ? -1 : 1;
 }
 
 function jobsOf({ jobs, tasks }: Hooks): ReadonlyMap<string, unknown> {

@@ -92,6 +92,8 @@ export interface RoleHandlers<R extends SpawnedRole> {
 
 export interface StartedChild<R extends SpawnedRole> {
   readonly handlers: RoleHandlers<R>;
+  /** Digest of the own jobs and tasks that were loaded, in the roles that load them. */
+  readonly hooks?: string;
   /** Live keys have changed; for what does not ask `current()` by itself. */
   onConfig?(config: Config): void;
   stop(options: StopOptions): Promise<void>;
@@ -217,7 +219,11 @@ export class ChildRuntime<R extends SpawnedRole> {
     this.#handlers = started.handlers;
     if (this.#config !== config) started.onConfig?.(this.#config);
     for (const go of this.#whenStarted.splice(0)) go(started.handlers);
-    this.#link.peer.note('ready', { version: this.#parts.version });
+    const { hooks } = started;
+    this.#link.peer.note('ready', {
+      version: this.#parts.version,
+      ...(hooks === undefined ? {} : { hooks }),
+    });
   }
 
   /** It could not start: the master is told why, and tells the person who waits. */

@@ -104,8 +104,11 @@ export interface ToMaster extends MessageMap {
   readonly notes: {
     /** The child listens now: what was sent before may be lost. The answer is `init`. */
     hello: Record<string, never>;
-    /** Everything is open. `version`: of the program that it has loaded; one of an earlier version does not say it. */
-    ready: { version?: string };
+    /**
+     * Everything is open. `version`: of the program that it has loaded. `hooks`: digest of the own jobs and tasks that it has
+     * loaded; Workers load none. A child of an earlier version says neither.
+     */
+    ready: { version?: string; hooks?: string };
     /** It cannot start: the reason, for the person who typed the command. */
     failed: { code: string; message: string };
     bus: { parcels: readonly BusParcel[] };

@@ -5,6 +5,8 @@
  * and the configuration goes back to what it was. Own jobs and tasks that have changed come last: the processes that run them
  * are replaced, and a failure there is told.
  */
+
+import type { Hooks } from '../../../platform/config/bootstrap-hooks.js';
 import { type ConfigChange, changeConfig } from '../../../platform/config/config-change.js';
 import { sourceText } from '../../../platform/config/config-source.js';
 import { type HiddenEdit, hiddenEdits } from '../../../platform/config/hidden-edits.js';
@@ -12,6 +14,7 @@ import {
   type HookChanges,
   hasHookChanges,
   hookChanges,
+  hooksDigest,
   type NameChanges,
 } from '../../../platform/config/hook-changes.js';
 import type { LoadedConfig } from '../../../platform/config/load-config.js';
@@ -63,10 +66,8 @@ export function serverReload(deps: ServerReloadDeps): ControlHandler<'server.rel
     notifier = silentNotifier,
   } = deps;
 
-  /** What the processes run with that read bootstrap.ts. */
+  /** What the processes were to run with after the last reload that replaced all of them: the report says what differs from it. */
   let hooksNow = live.state.loaded.hooks;
-  /** Some may have been replaced and others not: then they are no more what hooksNow says, also when the file is. */
-  let areMixed = false;
 
   async function reload(progress: Progress) {
     const begunAt = clock.moment();
@@ -89,8 +90,7 @@ export function serverReload(deps: ServerReloadDeps): ControlHandler<'server.rel
     try {
       const { workers, moved } = await renewWorkers(deps, change.config.system.WorkerNum, progress);
       const hooks = hookChanges(hooksNow, loaded.hooks);
-      const hooksFailed = areMixed || hasHookChanges(hooks) ? await renewHooks(deps, hooks, progress) : null;
-      areMixed = hooksFailed !== null;
+      const hooksFailed = await renewHooks(deps, { hooks: loaded.hooks, changes: hooks }, progress);
       if (hooksFailed === null) hooksNow = loaded.hooks;
       const seconds = Math.round(msSince(clock, begunAt) / 10) / 100;
       const { kept, closed, closedBy, longestPauseMs } = moved;
@@ -175,17 +175,25 @@ async function replaceWorkers(
 }
 
 /**
- * Own jobs and tasks are read by a process when it starts. TaskWorkers first, so that a new job finds its task. Pushes need
- * neither, so a failure is told and ends nothing; answers why.
+ * Replaces the processes whose own jobs and tasks are not those of `hooks`: a process reads them when it starts, which may have
+ * been at any time since the last reload. TaskWorkers first, so that a new job finds its task.
+ *
+ * Pushes need neither, so a failure ends nothing. Returns the reason of a failure, else null.
  */
 async function renewHooks(
   { hookProcesses, replacer, log }: ServerReloadDeps,
-  { jobs, tasks }: HookChanges,
+  { hooks, changes }: { hooks: Hooks; changes: HookChanges },
   progress: Progress,
 ): Promise<string | null> {
-  const slots = hookProcesses();
+  const digest = hooksDigest(hooks);
+  // Where no process is, the next one reads the file when it starts.
+  const slots = hookProcesses().filter(({ child }) => child !== null && child.hooks !== digest);
+  if (slots.length === 0) return null;
   const tell = progressTo(progress);
-  tell(`own jobs: ${changesText(jobs)}; own tasks: ${changesText(tasks)}; their processes are replaced`);
+  const why = hasHookChanges(changes)
+    ? `own jobs: ${changesText(changes.jobs)}; own tasks: ${changesText(changes.tasks)}`
+    : 'own jobs and tasks: unchanged since the last reload, but some processes have loaded others';
+  tell(`${why}; their processes are replaced`);
   let done = 0;
   for (const slot of slots) {
     try {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkHooks } from '../../../../src/platform/config/bootstrap-hooks.js';
-import { hasHookChanges, hookChanges } from '../../../../src/platform/config/hook-changes.js';
+import { hasHookChanges, hookChanges, hooksDigest } from '../../../../src/platform/config/hook-changes.js';
 
 function hooks(exports: Readonly<Record<string, unknown>>) {
   const { hooks: found, faults } = checkHooks('bootstrap.ts', exports, null);
@@ -24,6 +24,7 @@ test('the same that were read again have not changed', () => {
   const changes = hookChanges(hooks(BEFORE), hooks(again));
   expect(changes).toEqual({ jobs: UNCHANGED, tasks: UNCHANGED });
   expect(hasHookChanges(changes)).toBe(false);
+  expect(hooksDigest(hooks(again))).toBe(hooksDigest(hooks(BEFORE)));
 });
 
 test.each([
@@ -60,4 +61,10 @@ test.each([
   const changes = hookChanges(hooks(BEFORE), hooks({ ...BEFORE, ...after }));
   expect(changes).toEqual({ jobs: UNCHANGED, tasks: UNCHANGED, ...expected });
   expect(hasHookChanges(changes)).toBe(true);
+  expect(hooksDigest(hooks({ ...BEFORE, ...after }))).not.toBe(hooksDigest(hooks(BEFORE)));
+});
+
+test('the digest does not depend on the order in which jobs are written', () => {
+  const turned = { tasks: [report], jobs: [hourly, nightly] };
+  expect(hooksDigest(hooks(turned))).toBe(hooksDigest(hooks(BEFORE)));
 });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { serverReload } from '../../../../../src/master/control/commands/server-reload.js';
 import { LiveConfig } from '../../../../../src/master/live-config.js';
+import type { Hooks } from '../../../../../src/platform/config/bootstrap-hooks.js';
 import type { PushEnv } from '../../../../../src/platform/config/config-schema.js';
 import { type LoadedConfig, loadConfig } from '../../../../../src/platform/config/load-config.js';
 import { SpushError } from '../../../../../src/shared/base/errors.js';
@@ -194,16 +195,21 @@ describe('server.reload', () => {
       const env = { SPUSH_WORKER_NUM: '1' };
       const load = (): Promise<LoadedConfig> => loadConfig({ cwd: folder, env, mode: 'm' });
       const live = new LiveConfig(await load(), () => {});
-      writeFileSync(path.join(folder, 'bootstrap.ts'), JOB);
+      const write = async (text: string): Promise<Hooks> => {
+        writeFileSync(path.join(folder, 'bootstrap.ts'), text);
+        return (await load()).hooks;
+      };
+      const hooks = await write(JOB);
       const parts = await setUp(load, { given: live, counts: { worker: 1, task: 2 } });
       const { node } = parts;
+      node.hooks = hooks;
       const [first, second, crontab] = [
         node.last('TaskWorker.0'),
         node.last('TaskWorker.1'),
         node.last('CrontabScheduler'),
       ];
       await node.comesUp(node.last('Worker.0'));
-      return { ...parts, folder, first, second, crontab };
+      return { ...parts, write, first, second, crontab };
     }
 
     it('replaces those who run them, the CrontabScheduler last, and names them', async () => {
@@ -247,18 +253,42 @@ describe('server.reload', () => {
       expect(await again).toMatchObject({ jobs: { added: ['Night'] }, hooksFailed: null });
     });
 
-    it('replaces them also when the file is again what it was before a reload that ended half-way', async () => {
-      const { node, reloading, reload, folder, first, second, crontab } = await edited();
+    it('replaces those that were replaced when the file is again what it was before a reload that ended half-way', async () => {
+      const { node, reloading, reload, write, first, second, crontab } = await edited();
       await node.comesUp(first);
       (await node.spawner.after(second)).failToStart('CONFIG_INVALID', 'the file is gone');
       expect(await reloading).toMatchObject({ hooksFailed: expect.stringContaining('1 of 3') });
-      writeFileSync(path.join(folder, 'bootstrap.ts'), '');
+      node.hooks = await write('');
       const [worker, task] = [node.last('Worker.0'), node.last('TaskWorker.0')];
       const again = reload({}, () => {});
       await node.comesUp(worker);
-      for (const child of [task, second, crontab]) await node.comesUp(child);
+      await node.comesUp(task);
       expect(await again).toMatchObject({ jobs: { added: [], removed: [] }, hooksFailed: null });
       expect(node.last('TaskWorker.0').pid).not.toBe(task.pid);
+      const kept = [node.slot('TaskWorker.1'), node.slot('CrontabScheduler')];
+      expect(kept.map(({ child }) => child?.pid)).toEqual([second.pid, crontab.pid]);
+    });
+
+    it('replaces a process that was started again meanwhile, and has loaded what is no longer in the file', async () => {
+      const { node, reloading, reload, write, first, second, crontab } = await edited();
+      for (const child of [first, second, crontab]) await node.comesUp(child);
+      await reloading;
+      node.hooks = await write('');
+      const dead = node.last('TaskWorker.1');
+      dead.end(null, 'SIGKILL');
+      const other = await node.comesUp(dead);
+      node.hooks = await write(JOB);
+      const [worker, kept] = [node.last('Worker.0'), node.last('TaskWorker.0')];
+      const done: string[] = [];
+      const again = reload({}, ({ text }) => done.push(text));
+      await node.comesUp(worker);
+      await node.comesUp(other);
+      expect(await again).toMatchObject({ jobs: { added: [], removed: [] }, hooksFailed: null });
+      expect(done).toContain(
+        'own jobs and tasks: unchanged since the last reload, but some processes have loaded others; their processes are replaced',
+      );
+      expect(done.at(-1)).toBe('spush.m.TaskWorker.1 replaced (1/1)');
+      expect(node.last('TaskWorker.0').pid).toBe(kept.pid);
     });
   });
 });
