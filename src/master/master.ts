@@ -343,7 +343,6 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     mover,
     deadlineMs,
     onLeaving: (child) => relays.onLeaving(child),
-    onStaying: (child) => relays.onStaying(child),
     clock,
     log,
   });
@@ -351,7 +350,6 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     supervisor,
     mover,
     onLeaving: (child) => relays.onLeaving(child),
-    onStaying: (child) => relays.onStaying(child),
     deadlineMs,
     log,
   });

@@ -67,11 +67,6 @@ export class Relays {
     this.#deps.door.detach(child);
   }
 
-  /** A Worker that was to leave stays after all. */
-  onStaying(child: Child): void {
-    this.#deps.door.attach(child);
-  }
-
   /** The limits of now have changed. */
   onConfig(config: Config): void {
     this.#permits.setLimits(permitLimits(config, this.#deps.descriptors));
@@ -131,7 +126,7 @@ export class Relays {
         'conn.holds': (args) => this.#deps.door.holds(child, args),
         leaving: () => this.onLeaving(child),
         staying: () => {
-          if (!child.stopping) this.onStaying(child);
+          if (!child.stopping) this.#deps.door.attach(child);
         },
         'memory.above': (args) => this.#deps.onMemoryAbove(child, args),
       },

@@ -329,6 +329,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     metrics: async () => ({ metrics: await metrics.json() }),
     figures: () => peer.call('node.figures', {}, { deadlineMs: NODE_FIGURES_MS }),
   };
+  let isStopping = false;
   door.start();
   idle.start();
   memory.start();
@@ -348,8 +349,11 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
         pendingCount: async () => ({ pending: await store.pendingCount() }),
         'handoff.leave': () => departures.leave(),
         'handoff.stay': () => {
+          // A Worker that ends by itself, on a signal, goes on ending.
+          if (isStopping) return {};
           server.stay();
-          // Also when the answer comes too late, and behind whatever this Worker gave back before.
+          // By a note, so that the master learns of it also when the reply comes too late. It follows every connection that was
+          // handed back before.
           peer.note('staying', {});
           return {};
         },
@@ -376,6 +380,7 @@ async function startWorker(context: ChildContext): Promise<StartedChild<'worker'
     },
     onConfig: () => server.reloadTls(),
     stop: (options) => {
+      isStopping = true;
       const parts = {
         readiness,
         gateway,

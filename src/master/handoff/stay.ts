@@ -1,4 +1,7 @@
-/** A Worker that was to leave stays after all: it takes new connections again. */
+/**
+ * A Worker that was to leave stays after all. It says so itself, by the note `staying`, and is given new connections from then on:
+ * one that does not hear this in time would hand back each that it is given.
+ */
 import type { Log } from '../../platform/log/log.js';
 import { errorText, isSpushError } from '../../shared/base/errors.js';
 import type { MovingWorker } from './moving-worker.js';

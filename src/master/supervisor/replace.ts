@@ -28,8 +28,6 @@ export interface ReplaceDeps {
   readonly deadlineMs: () => number;
   /** This process gets no new work from now on. */
   readonly onLeaving: (child: Child) => void;
-  /** It gets new work again. */
-  readonly onStaying: (child: Child) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -104,19 +102,14 @@ export class Replacer {
       log.error('handoff.failed', { child: next.name, childPid: next.pid, error: errorText(error) });
       if (slot.child === next) {
         // The old one has died meanwhile: then this one stays, whatever it was told.
-        await this.#stay(next);
+        await stay(next, log);
         return moved;
       }
       supervisor.dropNext(slot);
-      await this.#stay(old);
+      await stay(old, log);
       await this.#end(next, { reason: 'it did not take the connections', progress });
       throw error;
     }
-  }
-
-  async #stay(child: Child): Promise<void> {
-    await stay(child, this.#deps.log);
-    this.#deps.onStaying(child);
   }
 
   async #end(

@@ -21,9 +21,8 @@ export interface WorkerCountDeps {
     'slotsOf' | 'addSlot' | 'removeSlot' | 'release' | 'startNext' | 'isStopping'
   >;
   readonly mover: Pick<Mover, 'move'>;
-  /** This Worker gets no new connections from now on; then, that it gets them again. */
+  /** This Worker gets no new connections from now on. */
   readonly onLeaving: (child: Child) => void;
-  readonly onStaying: (child: Child) => void;
   readonly deadlineMs: () => number;
   readonly log: Log;
 }
@@ -107,7 +106,7 @@ export class WorkerCount {
   }
 
   async #handOver(child: Child, others: readonly Slot[], progress: ReplaceProgress): Promise<Moved> {
-    const { mover, onLeaving, onStaying, log } = this.#deps;
+    const { mover, onLeaving, log } = this.#deps;
     const targets = others.flatMap((slot) => (slot.child?.isReady ? [slot.child] : []));
     if (targets.length === 0) {
       throw new SpushError(
@@ -120,7 +119,6 @@ export class WorkerCount {
       return movedOf(await mover.move({ from: child, targets, progress, afterStall: 'stays' }));
     } catch (error) {
       await stay(child, log);
-      onStaying(child);
       throw error;
     }
   }
