@@ -10,10 +10,12 @@ import { type Kind, SWEEP_JOBS } from '../../shared/domain/kind.js';
 import type { MessageFacts } from '../../shared/domain/message.js';
 import { type MessageId, messageIdTime } from '../../shared/domain/message-id.js';
 import type { MessageShown } from '../../shared/protocol/inspections.js';
-import { inTime } from './in-time.js';
+import { inTime, type Part } from './in-time.js';
 import { iso } from './iso.js';
 
 const STORE_DEADLINE_MS = 1000;
+/** Short, because the whole answer has to come before the master's deadline. */
+const STORE_AGAIN_DEADLINE_MS = 100;
 const SPILLS_DEADLINE_MS = 900;
 /** The bus names those that do not answer before this is over. */
 const BUS_MARGIN_MS = 500;
@@ -31,15 +33,24 @@ export async function showMessage(
   { store, bus, node, hasSpills }: ShowMessageDeps,
   id: MessageId,
 ): Promise<MessageShown> {
-  const own = await inTime(store.inspect(id), {
-    who: 'the store',
-    code: 'STORE_UNAVAILABLE',
-    deadlineMs: STORE_DEADLINE_MS,
-  });
+  const own = await askStore(store, id, STORE_DEADLINE_MS);
   if (own.value !== null) return shownOf(own.value, node);
-  const others = hasSpills ? await askSpills(bus, id) : { found: null, silent: [] };
+  if (!hasSpills) throw notFound(id, own.fault, []);
+  const others = await askSpills(bus, id);
   if (others.found) return shownOf(others.found.message, others.found.node);
-  throw notFound(id, own.fault, others.silent);
+  if (own.fault !== null || others.silent.length > 0) throw notFound(id, own.fault, others.silent);
+  // A spill is moved to the store when the database is back: the message may have gone there since the store was asked.
+  const again = await askStore(store, id, STORE_AGAIN_DEADLINE_MS);
+  if (again.value !== null) return shownOf(again.value, node);
+  throw notFound(id, again.fault, []);
+}
+
+function askStore(
+  store: ShowMessageDeps['store'],
+  id: MessageId,
+  deadlineMs: number,
+): Promise<Part<MessageFacts | null>> {
+  return inTime(store.inspect(id), { who: 'the store', code: 'STORE_UNAVAILABLE', deadlineMs });
 }
 
 async function askSpills(

@@ -80,6 +80,13 @@ test('is not found when the store and all spills were asked', async () => {
   expect(local.asked).toBe(0);
 });
 
+test('is found in the store when it was moved there from a spill between the two questions', async () => {
+  const all = deps(null, [{ node: 'web1-5f3a9c0e', message: null }]);
+  const answers = [null, FACTS];
+  all.store.inspect = async () => answers.shift() ?? null;
+  expect(await showMessage(all, ID)).toMatchObject({ id: ID, storedIn: 'store' });
+});
+
 test('is not called unknown while somebody who may have it is silent, or the store is away', async () => {
   await expect(showMessage(deps(null, [], ['web2/w']), ID)).rejects.toMatchObject({
     code: 'NODES_SILENT',
