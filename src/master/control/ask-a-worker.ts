@@ -15,7 +15,7 @@ export interface AskedChild {
 
 type Calls = ToChild['calls'];
 
-export async function askAWorker<N extends 'user.show' | 'message.show'>(
+export async function askAWorker<N extends 'user.show' | 'message.show' | 'nodes.figures'>(
   workers: readonly AskedChild[],
   { name, args, deadlineMs }: { name: N; args: Calls[N]['args']; deadlineMs: number },
 ): Promise<Calls[N]['result']> {
@@ -32,10 +32,9 @@ export async function askAWorker<N extends 'user.show' | 'message.show'>(
       return { error };
     }
   });
-  const first = await Promise.any(answers).catch((error: AggregateError) => {
-    const [reason] = error.errors;
-    const code = isSpushError(reason) ? reason.code : 'RPC_TIMEOUT';
-    return { error: new SpushError(code, error.errors.map(errorText).join('; '), { cause: error }) };
+  const first = await Promise.any(answers).catch((cause: AggregateError) => {
+    const faults = cause.errors as [SpushError, ...SpushError[]];
+    return { error: new SpushError(faults[0].code, faults.map(errorText).join('; '), { cause }) };
   });
   if ('error' in first) throw first.error;
   return first.result;

@@ -6,29 +6,22 @@
 import { nameIn } from '../../../platform/bus/bus-identity.js';
 import type { Config } from '../../../platform/config/config-schema.js';
 import type { Log } from '../../../platform/log/log.js';
-import type { Peer } from '../../../platform/rpc/peer.js';
 import { errorText } from '../../../shared/base/errors.js';
 import type { ProgramVersion, ServerStatus } from '../../../shared/protocol/control-commands.js';
 import type { DoorCounts } from '../../../shared/protocol/door.js';
-import type { ChildStats, ToChild, ToMaster } from '../../../shared/protocol/ipc.js';
+import type { ChildStats, ToChild } from '../../../shared/protocol/ipc.js';
 import { addUp, type NodeFigures } from '../../../shared/protocol/node-figures.js';
 import { warningsOf } from '../../../shared/protocol/node-troubles.js';
 import type { ProcessTroubles } from '../../status/ask-troubles.js';
 import type { OwnFigures } from '../../status/node-figures.js';
+import { type AskedChild, askAWorker } from '../ask-a-worker.js';
 import type { ControlHandler } from '../control-handlers.js';
 
 const PENDING_DEADLINE_MS = 1000;
 /** For other nodes, and for the Worker that asks them. */
 const NODES_DEADLINE_MS = 250;
 const ASKER_DEADLINE_MS = 300;
-/** Workers that ask the other nodes; the first answer counts, so that one that hangs is not waited for. */
-const ASKERS = 2;
 const NOBODY_ASKS = 'other nodes: no Worker of this node answers';
-
-export interface CountingPeer {
-  readonly name: string;
-  readonly peer: Pick<Peer<ToMaster, ToChild>, 'call'>;
-}
 
 export interface ServerStatusDeps {
   readonly config: () => Config;
@@ -42,8 +35,8 @@ export interface ServerStatusDeps {
   readonly troubles: () => Promise<readonly ProcessTroubles[]>;
   readonly figures: Pick<OwnFigures, 'of'>;
   readonly versions: () => ProgramVersion[];
-  readonly workers: () => readonly CountingPeer[];
-  readonly taskWorkers: () => readonly CountingPeer[];
+  readonly workers: () => readonly AskedChild[];
+  readonly taskWorkers: () => readonly AskedChild[];
   readonly log: Log;
 }
 
@@ -116,19 +109,11 @@ function titleOf({ node, run }: Pick<NodeFigures, 'node' | 'run'>): string {
 }
 
 async function askOthers({ workers, log }: ServerStatusDeps): Promise<Others> {
-  const asked = workers().slice(0, ASKERS);
+  const question = { name: 'nodes.figures', args: { deadlineMs: NODES_DEADLINE_MS } } as const;
   try {
-    return await Promise.any(
-      asked.map(({ peer }) =>
-        peer.call('nodes.figures', { deadlineMs: NODES_DEADLINE_MS }, { deadlineMs: ASKER_DEADLINE_MS }),
-      ),
-    );
+    return await askAWorker(workers(), { ...question, deadlineMs: ASKER_DEADLINE_MS });
   } catch (error) {
-    const errors = error instanceof AggregateError ? error.errors.map(errorText) : [errorText(error)];
-    log.warn('status.nodesUnknown', {
-      asked: asked.map(({ name }) => name).join(', '),
-      error: errors.join('; '),
-    });
+    log.warn('status.nodesUnknown', { error: errorText(error) });
     return { nodes: [], silent: [NOBODY_ASKS] };
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type CountingPeer, serverStatus } from '../../../../../src/master/control/commands/server-status.js';
+import type { AskedChild } from '../../../../../src/master/control/ask-a-worker.js';
+import { serverStatus } from '../../../../../src/master/control/commands/server-status.js';
 import { OwnFigures } from '../../../../../src/master/status/node-figures.js';
 import type { Config } from '../../../../../src/platform/config/config-schema.js';
 import { childStats } from '../../../../../src/platform/rpc/child-stats.js';
@@ -39,8 +40,8 @@ function node(name: string, run: string): NodeFigures {
   return { ...figures, node: name, run, connectionNum: 2 * connectionNum };
 }
 
-function peer(name: string, pendingCount: () => Promise<{ pending: number }>): CountingPeer {
-  return { name, peer: { call: pendingCount as CountingPeer['peer']['call'] } };
+function peer(name: string, pendingCount: () => Promise<{ pending: number }>): AskedChild {
+  return { name, peer: { call: pendingCount as AskedChild['peer']['call'] } };
 }
 
 const TROUBLES: TroubleReport = {
@@ -48,7 +49,7 @@ const TROUBLES: TroubleReport = {
   failures: { log: 9 },
 };
 
-function status(parts: { workers?: CountingPeer[]; taskWorkers?: CountingPeer[]; env?: 0 | 1 }) {
+function status(parts: { workers?: AskedChild[]; taskWorkers?: AskedChild[]; env?: 0 | 1 }) {
   const handler = serverStatus({
     config: () => config(parts.env ?? 0),
     crashLoops: () => ['spush.m.TaskWorker.1'],
@@ -164,8 +165,8 @@ describe('server.status', () => {
 });
 
 /** A Worker that asks other nodes. */
-function worker(ask: () => Answer | Promise<Answer>): CountingPeer {
+function worker(ask: () => Answer | Promise<Answer>): AskedChild {
   const call = async (name: string): Promise<unknown> => (name === 'nodes.figures' ? ask() : { pending: 0 });
-  return { name: 'w', peer: { call: call as CountingPeer['peer']['call'] } };
+  return { name: 'w', peer: { call: call as AskedChild['peer']['call'] } };
 }
 type Answer = ToChild['calls']['nodes.figures']['result'];
