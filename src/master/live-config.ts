@@ -46,7 +46,7 @@ export class LiveConfig {
     this.#take({ ...this.#state, config, sources });
   }
 
-  /** The files were read again. `config`: with its live keys; what needs a restart keeps its value, and where that is from. */
+  /** The files were read again. `config`: the running one with the live keys of `loaded`. A key that needs a restart keeps its value and its source. */
   reload(config: Config, loaded: LoadedConfig): void {
     const sources = new Map(loaded.sources);
     const keep = (path: string): void => {

@@ -166,7 +166,7 @@ export class OwnFiles {
       }
       claim = await claimMode({ home: config.paths.home, mode: config.mode });
     } catch (error) {
-      // A file system that is sick, no descriptor: what was had before is kept, and is looked at again.
+      // The file system fails, or no descriptor is free: the present claim is kept, and tried again at the next look.
       claim = { state: 'none', reason: errorText(error) };
     }
     // Of a home that was made anew. The old claim is kept until the new one is there.

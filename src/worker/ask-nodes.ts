@@ -1,6 +1,5 @@
 /** Asks all nodes for their figures: one answer for each node, whichever of its Workers was first, and who was silent. */
-import type { Bus } from '../platform/bus/bus.js';
-import { OTHERS_UNREACHED } from '../platform/bus/bus.js';
+import { type Bus, OTHERS_UNREACHED } from '../platform/bus/bus.js';
 import type { NodeFigures } from '../shared/protocol/node-figures.js';
 
 export interface NodesAnswer {

@@ -84,7 +84,7 @@ export async function stopWorker(parts: WorkerParts, options: StopOptions): Prom
     for (const { connection } of sessions.all()) connection.cut();
   });
   await step('http calls', async () => {
-    if (server.connections > 0) options.waiting(`${server.connections} HTTP connections to end`);
+    if (server.connections > 0) options.waiting(`${counted(server.connections, 'HTTP connection')} to end`);
     const keptMs = Math.min(KEEP_MS, options.deadlineMs * KEEP_PART);
     await Promise.race([calls, sleep(Math.max(0, left() - keptMs), undefined, { ref: false })]);
     // What is left does not take its answers: marks and commits must not miss their time for it.

@@ -179,7 +179,7 @@ export class FrontDoor {
       handle.close();
       return;
     }
-    // Whoever hands one back is leaving; it would be given the next ones as the one with the fewest, and hand them back.
+    // A Worker that hands connections back is leaving. As the one with the fewest it would be given the next ones too.
     this.detach(worker);
     const back = this.#back.get(worker) ?? new Set();
     back.add(n);

@@ -45,13 +45,13 @@ export class WaitingRoom<T> {
     return item;
   }
 
-  /** Takes out all for which `isOut` answers true. */
+  /** Takes out all for which `isOut` returns true. */
   takeOut(isOut: (item: T) => boolean): T[] {
     const out: T[] = [];
     for (const [key, line] of this.#lines) {
-      const stay = line.filter((item) => !isOut(item));
+      const stay: T[] = [];
+      for (const item of line) (isOut(item) ? out : stay).push(item);
       if (stay.length === line.length) continue;
-      out.push(...line.filter(isOut));
       if (stay.length > 0) this.#lines.set(key, stay);
       else this.#lines.delete(key);
     }

@@ -6,6 +6,7 @@
  *     closed    it has an ending: nothing is handed over any more
  */
 import { type Clock, type Moment, msSince } from '../../shared/base/clock.js';
+import { counted } from '../../shared/base/counted.js';
 import { shortGroup } from '../../shared/domain/role.js';
 import type { ClosedByReason, LeaveResult } from '../../shared/protocol/handoff.js';
 import type { ToMaster } from '../../shared/protocol/ipc.js';
@@ -78,7 +79,7 @@ export class Move {
     this.afterStall = afterStall;
     this.#progress = progress;
     this.#clock = clock;
-    // What is done before anything would be told is told as a whole by the one who asked for the move.
+    // Starts now, so that a move shorter than PROGRESS_EVERY_MS reports nothing itself: the caller reports its result.
     this.#toldAt = clock.moment();
     this.ending = new Promise((resolve) => {
       this.#end = resolve;
@@ -210,7 +211,7 @@ export class Move {
     this.#progress(`${this.#said(total)}, ${pauseText(longestPauseMs)}`, { moved, total, longestPauseMs });
   }
 
-  /** Where something was told of it: otherwise the last line would be one in the middle. */
+  /** Only when progress was reported: then the last line must be the result, not a count in the middle. */
   #tellResult({ kept: moved, closed, closedBy, longestPauseMs }: Moved): void {
     const total = moved + closed;
     if (total === 0 || !this.#hasTold) return;
@@ -221,6 +222,6 @@ export class Move {
 
   #said(total: number): string {
     const who = `${shortGroup(this.from.role)}.${this.from.index}`;
-    return `${who}: moved ${this.#moved} of ${total} ${total === 1 ? 'connection' : 'connections'}`;
+    return `${who}: moved ${this.#moved} of ${counted(total, 'connection')}`;
   }
 }

@@ -1,12 +1,13 @@
 /**
- * What all connections of this Worker have unsent together, bounded. While it is too much, whoever is behind gets no more live
- * copies, pages of messages are not read, and those are given up who have stood still longest, then those who take what they
- * are sent more slowly than any line does. The last part is for users who have nothing unsent: they wait for nobody.
+ * What all connections of this Worker have unsent together, bounded. While it is too much, connections that are behind get no
+ * more live copies and no pages of messages are read. Those that have stood still longest are given up, then those that take
+ * what they are sent more slowly than any line does. The last eighth is kept for users who have nothing unsent, so that slow
+ * users cannot block them.
  */
 import { type Clock, type Moment, msBetween } from '../../shared/base/clock.js';
 
 export interface BehindConnection {
-  /** Null: nobody's. */
+  /** Null: not logged in. */
   readonly uid: number | null;
   readonly unsentBytes: number;
   /** What it has taken so far; only ever compared with an earlier one. */
@@ -26,9 +27,9 @@ export interface BacklogDeps {
 const USER_PART = 1 / 8;
 /** Sums are made anew after this: output leaves without a word. */
 const COUNT_MS = 20;
-/** Who has only just begun to stand still is not given up … */
+/** A connection that has stood still for less is not given up … */
 const STILL_MS = 2_000;
-/** … nor who takes so much in this time, as long as there is so much to take. */
+/** … nor is one that takes SLOW_BYTES within SLOW_MS, or all it had to take when that was less. */
 const SLOW_MS = 8_000;
 const SLOW_BYTES = 64 * 1024;
 /** Users who have something unsent may fill this part. */

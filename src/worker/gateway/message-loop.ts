@@ -103,7 +103,7 @@ export class MessageLoop implements FrameTaker {
     return this.#running < RUNNING_MAX && this.#session.connection.flowing;
   }
 
-  /** Its reading was stopped and begun again by somebody else: a client that is held back still is. */
+  /** The hand-over stopped reading and started it again: pauses it once more if this loop holds the client back. */
   readOn(): void {
     if (this.#paused) this.#session.connection.pause();
   }

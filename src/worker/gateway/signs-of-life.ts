@@ -123,7 +123,7 @@ export class SignsOfLife {
     return msBetween(signs.probedAt, now) >= answerMs;
   }
 
-  /** The connection is another's: who waits here waits for nothing. */
+  /** The connection belongs to another Worker now: ends every wait for room. */
   release(): void {
     for (const done of [...this.#waiting]) done();
   }

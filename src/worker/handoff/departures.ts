@@ -176,7 +176,7 @@ export class Departures {
     this.#closed = {};
     this.#comebacks.clear();
     this.#gone = 0;
-    // Told to stop while it waited for the one before: it takes connections again already.
+    // `abort` came while the previous `leave` was ending: this Worker accepts connections again, and goes on doing so.
     const accepted = this.#aborted ? Promise.resolve() : this.#deps.stopAccepting();
     const tell = setInterval(() => this.#tellRemaining(), TELL_MS);
     const lost = setInterval(() => void this.#askForLost(), LOST_AFTER_MS / 2);

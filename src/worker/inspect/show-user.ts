@@ -50,8 +50,8 @@ export async function showUser(
   const spilled = spills.flatMap(({ node, backlog }) => {
     return backlog?.known ? [{ node, pending: pendingOf(backlog), kinds: backlogsOf(backlog) }] : [];
   });
-  const unread = spills.filter(({ backlog }) => backlog === null);
-  const silent = [...silentOnes, ...unread.map(({ node }) => `the spill of ${node}`)];
+  const unreadable = spills.filter(({ backlog }) => backlog === null);
+  const silent = [...silentOnes, ...unreadable.map(({ node }) => `the spill of ${node}`)];
   const isSeen = connections.length > 0 || spilled.length > 0 || stored.value?.[0].known === true;
   const isAll = silent.length === 0 && stored.fault === null;
   return {

@@ -33,7 +33,7 @@ interface UserTurns {
   running: number;
 }
 
-/** When only those wait who may not go on now, for a reason that nobody tells of, they are looked at again so soon. */
+/** Users who are held back are looked at again after this, because no event says when their reason is gone. */
 const LOOK_MS = 50;
 
 export class FairTurns {
@@ -92,7 +92,7 @@ export class FairTurns {
     return user;
   }
 
-  /** Begins what may begin. Who had a turn goes to the end, who may not have one now comes before all others later. */
+  /** Starts every turn that may start. A user who had one moves to the end; one who is held back is looked at first the next time. */
   #next(): void {
     let looks = this.#order.size;
     for (const uid of this.#order) {

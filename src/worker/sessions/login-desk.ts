@@ -50,7 +50,7 @@ export interface LoginDeskDeps {
 export class LoginDesk {
   readonly #deps: LoginDeskDeps;
   readonly #kicked = new Map<number, Moment>();
-  /** More were kicked than are remembered, the last of them now: who began earlier may be one of them. */
+  /** When the memory of kicks was last emptied because it was full: a login that began before may be of a kicked user. */
   #forgottenAt: Moment | null = null;
   readonly #turns = new WeakMap<LiveSession, { waiting: number; last: Promise<unknown> }>();
 
@@ -115,7 +115,7 @@ export class LoginDesk {
       throw new SpushError('UNAUTHORIZED', 'closed by the site');
     }
     if (this.#forgottenAt !== null && msBetween(begun, this.#forgottenAt) >= 0) {
-      throw new SpushError('GZCP_UNAVAILABLE', 'the answer for this key is older than it may be: try again');
+      throw new SpushError('GZCP_UNAVAILABLE', 'this user may have been kicked during the login: try again');
     }
     assertOpen(session);
     this.#leave(session);
