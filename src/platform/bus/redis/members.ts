@@ -53,7 +53,7 @@ export class Members {
     return !known;
   }
 
-  /** When a process that was away was heard of last; null when it was not away. It is not any more. */
+  /** Takes a process off the away list; returns when it was heard of last, null when it was not on the list. */
   isBack(node: string): Moment | null {
     const entry = this.#away.get(node);
     this.#away.delete(node);
@@ -61,7 +61,7 @@ export class Members {
   }
 
   /**
-   * Since when a process has not heard what was said to all; null when it has. It is not away any more.
+   * From when on a process may have missed what was said to all; null: it missed nothing. Takes it off the away list.
    *
    * @param deafMs for how long it says that it did not hear
    */
@@ -86,7 +86,7 @@ export class Members {
     return [...this.#away.values()].flatMap(({ member }) => (member.holds ? [member] : []));
   }
 
-  /** A process has the place of one that ended. */
+  /** Forgets those away whose place (name of the node, and title) this process has taken. */
   #replaces(member: Member): void {
     for (const [node, { member: other }] of this.#away)
       if (isSamePlace(other, member)) this.#away.delete(node);

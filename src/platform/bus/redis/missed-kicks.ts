@@ -8,7 +8,7 @@ import type { Questions } from '../../../shared/protocol/questions.js';
 import { FORGET_AFTER_MS } from './members.js';
 
 export const KICKS_MAX = 20_000;
-/** So long before somebody was found to be away a kick may already have missed them. */
+/** An absence may have begun this long before it was noticed: kicks of that time are told too. */
 const UNNOTICED_MS = 10_000;
 
 type Kick = Questions['kick']['args'];
@@ -38,7 +38,7 @@ export class MissedKicks {
     return true;
   }
 
-  /** Those made since `moment` that are this process's to tell, as they are said later. */
+  /** Kicks since `moment` that this process has to tell, marked `late`. */
   since(moment: Moment, isOurs: (asker: string) => boolean): { readonly id: string; readonly args: Kick }[] {
     const now = this.#clock.moment();
     return [...this.#byId.values()]

@@ -34,6 +34,7 @@ import { type BusMessage, type BusWord, isBusEvent, parseBusMessage } from './bu
 import { type Channel, Channels } from './channels.js';
 import { Envelopes, type Opened, type Refusal, type Sender } from './envelope.js';
 import { keySlot } from './key-slot.js';
+import { KickTeller } from './kick-teller.js';
 import { HERE_EVERY_MS, Members, memberName } from './members.js';
 import { MissedKicks } from './missed-kicks.js';
 import { NameTwins } from './name-twins.js';
@@ -104,6 +105,7 @@ export class RedisBus implements Bus {
   readonly #numbers: SenderNumbers;
   readonly #members: Members;
   readonly #kicks: MissedKicks;
+  readonly #kickTeller: KickTeller;
   readonly #twins: NameTwins | null;
   readonly #asks = new AskDesk();
   readonly #map: ShardMap;
@@ -116,9 +118,9 @@ export class RedisBus implements Bus {
   #closed = false;
   /** Since when news may have been missed (Unix ms, as messages are stamped); null: it is not, every connection in use works. */
   #gapSince: number | null;
-  /** Since when others may not hear this process; null: they do. */
+  /** Since when this process may not hear what others say to all; null: it does. */
   #cutOffSince: Moment | null;
-  /** The same of news of this process that did not get out, of which others have not been told. */
+  /** Since when (Unix ms) news of this process has been lost without the others having been told; null: none was. */
   #lostSince: number | null = null;
   #lostToldAt: Moment | null = null;
   #hereTimer: NodeJS.Timeout | null = null;
@@ -140,6 +142,13 @@ export class RedisBus implements Bus {
     this.#numbers = new SenderNumbers(clock);
     this.#members = new Members(clock);
     this.#kicks = new MissedKicks(clock);
+    this.#kickTeller = new KickTeller({
+      kicks: this.#kicks,
+      isOurs: (asker) => asker === identity.node || !this.#members.has(asker),
+      say: (channel, word) => this.#say(channel, word),
+      said: async (channel) => this.#map.of(channel)?.probe(FOLLOW_DEADLINE_MS),
+      log,
+    });
     this.#twins = options.warnsOfTwin === true ? new NameTwins(identity, clock) : null;
     this.#map = new ShardMap({
       finder: options.finder ?? createLayoutFinder({ redis, name: clientName(identity), log }),
@@ -227,7 +236,7 @@ export class RedisBus implements Bus {
       }),
     ]);
     const unreached = this.healthy ? [] : [OTHERS_UNREACHED];
-    // What holds or held connections of the user; for the node's figures they are gone.
+    // Processes that are away may still hold connections of the user; for figures they count as gone.
     const away = question === 'figures' ? [] : this.#members.away().map(memberName);
     return {
       answers: [...own.answers, ...others.answers],
@@ -336,15 +345,14 @@ export class RedisBus implements Bus {
     }
     this.#log.info('redis.again', { server: shard.name });
     this.#members.excuse();
-    this.#announceNow();
+    const cutOffSince = this.healthy ? this.#cutOffSince : null;
+    this.#announceNow(cutOffSince === null ? null : msSince(this.#options.clock, cutOffSince));
     this.#tellLost();
     this.#gap(this.#gapSince);
     if (!this.healthy) return;
     this.#gapSince = null;
-    if (this.#cutOffSince === null) return;
-    this.#announceNow(msSince(this.#options.clock, this.#cutOffSince));
-    this.#sayKicksAgain(this.#channels.all, this.#cutOffSince);
     this.#cutOffSince = null;
+    if (cutOffSince !== null) void this.#kickTeller.tell(this.#channels.all, cutOffSince);
   }
 
   #onHealth(healthy: boolean): void {
@@ -421,11 +429,11 @@ export class RedisBus implements Bus {
       if (typeof parsed === 'string') {
         this.counts.bad += 1;
         this.#refuse('badContents', channel, opened, parsed);
-      } else this.#take(shard, opened, parsed);
+      } else this.#take(shard, { ...opened, channel }, parsed);
     }
   }
 
-  #take(shard: RedisShard, { sender }: Opened, message: BusMessage): void {
+  #take(shard: RedisShard, { sender, channel }: Opened & { channel: Channel }, message: BusMessage): void {
     if (isBusEvent(message)) {
       this.counts.received += 1;
       const to = busEventUid(message);
@@ -439,7 +447,7 @@ export class RedisBus implements Bus {
       case 'here': {
         if (this.#twins?.heard(sender)) this.#log.warn('bus.nodeNameTwice', { ...nodeOf(sender) });
         const deafSince = this.#members.deafSince(sender.node, message.deafMs);
-        if (deafSince !== null) this.#sayKicksAgain(this.#channels.node(sender.node), deafSince);
+        if (deafSince !== null) void this.#kickTeller.tell(this.#channels.node(sender.node), deafSince);
         if (this.#members.here({ node: sender.node, process: sender.process, holds: message.holds }))
           this.#hello();
         return;
@@ -451,7 +459,7 @@ export class RedisBus implements Bus {
         this.#gap(message.since === undefined ? null : Math.min(message.since, this.#options.clock.now()));
         return;
       case 'ask':
-        void this.#answer(sender, message);
+        void this.#answer(sender, channel, message);
         return;
       case 'answer':
         if (!this.#asks.answered(sender, message.id, message.result)) {
@@ -506,12 +514,16 @@ export class RedisBus implements Bus {
     return result;
   }
 
-  async #answer(asker: BusIdentity, { id, question, args }: BusWord & { t: 'ask' }): Promise<void> {
+  async #answer(
+    asker: BusIdentity,
+    channel: Channel,
+    { id, question, args }: BusWord & { t: 'ask' },
+  ): Promise<void> {
     const { answer } = this.#options;
     if (!answer && question !== 'kick') return;
     const parsed = questionSchemas[question].args.safeParse(args);
     if (!parsed.success) {
-      this.#refuse('badContents', { of: 'all' }, null, `arguments of ${question} do not fit`);
+      this.#refuse('badContents', channel, null, `arguments of ${question} do not fit`);
       return;
     }
     const isNews =
@@ -529,14 +541,6 @@ export class RedisBus implements Bus {
   #remember(id: string, question: QuestionName, args: unknown): void {
     if (question !== 'kick') return;
     this.#kicks.heard(id, this.#options.identity.node, args as Questions['kick']['args']);
-  }
-
-  /** Nobody waits for the answers. */
-  #sayKicksAgain(channel: string, since: Moment): void {
-    const own = this.#options.identity.node;
-    const kicks = this.#kicks.since(since, (asker) => asker === own || !this.#members.has(asker));
-    if (kicks.length > 0) this.#log.info('bus.kicksAgain', { kicks: kicks.length });
-    for (const { id, args } of kicks) this.#say(channel, { t: 'ask', id, question: 'kick', args });
   }
 
   // Who is there.
