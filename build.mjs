@@ -217,13 +217,19 @@ function ifGone(error) {
   throw error;
 }
 
-/** `npx spush` in this folder is then this program; see .npmrc. */
+/** `npx spush` in this folder is then this program; see .npmrc. The build is of use without it: a failure is a warning. */
 async function linkExecutable() {
   const folder = path.join(ROOT, 'node_modules', '.bin');
   const link = path.join(folder, 'spush');
-  if (!(await isThere(folder)) || (await isThere(link))) return;
-  const { bin } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
-  await symlink(path.join('..', '..', bin.spush), link);
+  try {
+    if (!(await isThere(folder)) || (await isThere(link))) return;
+    const { bin } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
+    await symlink(path.join('..', '..', bin.spush), link);
+  } catch (error) {
+    // Another build was faster.
+    if (error.code === 'EEXIST') return;
+    process.stderr.write(`npx spush does not run this program: ${error.message}\n`);
+  }
 }
 
 /** One line for what the person can do something about; a fault in here, or in the sources, has its own words. */
@@ -236,8 +242,8 @@ function tell(error) {
 // The path may lead over links.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    await linkExecutable();
     console.log(`built ${path.relative(ROOT, await build())}`);
+    await linkExecutable();
   } catch (error) {
     tell(error);
   }
