@@ -26,7 +26,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = import.meta.dirname;
 const DIST = path.join(ROOT, 'dist');
 const CURRENT = path.join(DIST, 'current');
-/** Builds that stay, with the newest, and besides those that a running server starts its children from. */
+/** Builds that stay, with the newest, and besides those that are in use. */
 const KEPT = 5;
 
 const FOLDER_MODE = 0o755;
@@ -176,7 +176,10 @@ async function removeOld(id) {
   }
 }
 
-/** A master keeps the folders open that it starts processes and threads from; those of other users are not shown, but to root. */
+/**
+ * Each process of a server keeps the folder open that it runs from, and the master the one that it starts processes from. Those
+ * of another user's processes are shown to root only.
+ */
 async function foldersInUse() {
   const open = new Set();
   for (const pid of await readdir('/proc').catch(() => [])) {
