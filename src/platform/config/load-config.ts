@@ -46,7 +46,7 @@ export interface LoadedConfig {
   readonly pushEnv: PushEnv;
 }
 
-export interface FilesView {
+interface FilesView {
   /** Each value is right by itself; keys are not compared with each other. */
   readonly config: Config;
   /** `default` or a file, by path of the key. */

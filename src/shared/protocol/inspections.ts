@@ -6,7 +6,7 @@ const count = z.number();
 const time = z.string();
 
 /** A connection of the user. The fields after `session` are null when its process is of an earlier version. */
-export const shownConnectionSchema = z.object({
+const shownConnectionSchema = z.object({
   node: z.string(),
   /** Title of its Worker. */
   process: z.string(),
