@@ -6,13 +6,11 @@ import { withoutSecrets } from './address-text.js';
 import { findKey } from './config-keys.js';
 import type { ConfigRule, Finding } from './config-rule.js';
 import { type Config, type ConfigFile, ENV_NAMES } from './config-schema.js';
-import type { ConfigSource } from './config-source.js';
+import type { SourcedConfig } from './key-readings.js';
 import { listenHosts } from './listen-hosts.js';
 import { isLeftOut, isSampleHost, isShownSecret } from './sample-values.js';
 
-export interface EnvRulesInput {
-  readonly config: Config;
-  readonly sources: ReadonlyMap<string, ConfigSource>;
+interface EnvRulesInput extends SourcedConfig {
   /** Files of this environment that are not there. */
   readonly missing: ReadonlySet<ConfigFile>;
 }
