@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Context, createContext, runInContext } from 'node:vm';
 import { errorText } from '../../shared/base/errors.js';
+import { isCode } from '../instance/atomic-files.js';
 import type { ConfigFault } from './config-fault.js';
 import { readPlainModule } from './plain-module.js';
 import { ReadingTime } from './reading-time.js';
@@ -57,7 +58,7 @@ function lookFor(file: string): 'read' | Exclude<ReadModule, { state: 'read' }> 
     // A pipe or a device may never end: it would hold one of the few threads that read files, which nothing can break off.
     return faulty(stats.isDirectory() ? 'is a folder' : 'is a pipe, a socket or a device', 'a file');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return { state: 'missing' };
+    if (isCode(error, 'ENOTDIR')) return { state: 'missing' };
     return faulty(`cannot be looked for: ${errorText(error)}`, 'a file that this user may read');
   }
 }
