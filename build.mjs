@@ -26,7 +26,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = import.meta.dirname;
 const DIST = path.join(ROOT, 'dist');
 const CURRENT = path.join(DIST, 'current');
-/** Builds that stay, with the newest, and besides those that a running server starts its children from. */
+/** Builds that stay, with the newest, and besides those that are in use. */
 const KEPT = 5;
 
 const FOLDER_MODE = 0o755;
@@ -176,7 +176,10 @@ async function removeOld(id) {
   }
 }
 
-/** A master keeps the folders open that it starts processes and threads from; those of other users are not shown, but to root. */
+/**
+ * Each process of a server keeps the folder open that it runs from, and the master the one that it starts processes from. Those
+ * of another user's processes are shown to root only.
+ */
 async function foldersInUse() {
   const open = new Set();
   for (const pid of await readdir('/proc').catch(() => [])) {
@@ -217,13 +220,19 @@ function ifGone(error) {
   throw error;
 }
 
-/** `npx spush` in this folder is then this program; see .npmrc. */
+/** `npx spush` in this folder is then this program; see .npmrc. The build is of use without it: a failure is a warning. */
 async function linkExecutable() {
   const folder = path.join(ROOT, 'node_modules', '.bin');
   const link = path.join(folder, 'spush');
-  if (!(await isThere(folder)) || (await isThere(link))) return;
-  const { bin } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
-  await symlink(path.join('..', '..', bin.spush), link);
+  try {
+    if (!(await isThere(folder)) || (await isThere(link))) return;
+    const { bin } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
+    await symlink(path.join('..', '..', bin.spush), link);
+  } catch (error) {
+    // Another build was faster.
+    if (error.code === 'EEXIST') return;
+    process.stderr.write(`npx spush does not run this program: ${error.message}\n`);
+  }
 }
 
 /** One line for what the person can do something about; a fault in here, or in the sources, has its own words. */
@@ -236,8 +245,8 @@ function tell(error) {
 // The path may lead over links.
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    await linkExecutable();
     console.log(`built ${path.relative(ROOT, await build())}`);
+    await linkExecutable();
   } catch (error) {
     tell(error);
   }

@@ -15,6 +15,7 @@ else if (spawned && first === 'master') await (await import('./entry/background.
 else await (await import('./entry/command-line.js')).runCommandLine();
 
 async function runChild(): Promise<number> {
+  (await import('./platform/program/held-build.js')).holdOwnBuild();
   switch (role) {
     case 'worker':
       return (await import('./worker/worker.js')).runWorker();

@@ -300,7 +300,7 @@ function assembleNode(options: RunMasterOptions, parts: NodeParts): AssembledNod
     nodeRun,
     console: options.console,
     counts: { worker: config.system.WorkerNum, task: config.system.TaskWorkerNum, crontab: 1 },
-    spawn: processSpawner(() => program.mainFile),
+    spawn: processSpawner(() => program.mainFileToStart()),
     generators: new Generators(Math.random),
     clock,
     log,

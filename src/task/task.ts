@@ -19,8 +19,6 @@ import { Watchdog } from './watchdog.js';
 
 /** For the master's answer beyond that of the Workers. */
 const ASK_MARGIN_MS = 500;
-/** A bus that takes nothing for so long fails the sweep; the next one goes on. */
-const PUBLISHED_DEADLINE_MS = 10_000;
 
 export function runTask(): Promise<number> {
   return runChild('task', {
@@ -61,8 +59,7 @@ async function startTaskWorker(context: ChildContext): Promise<StartedChild<'tas
       sweepTask({
         store,
         askForUids,
-        publish: (event) => bus.publish(event),
-        published: () => bus.probe({ deadlineMs: PUBLISHED_DEADLINE_MS }),
+        bus,
         clock,
         resendMs: () => current().system.ResendSeconds * 1000,
         log,

@@ -95,7 +95,7 @@ function responseOf(request: http.ClientRequest): Promise<IncomingMessage> {
     // Stays: an error while the answer is read ends the reading too, and without a listener here it would end the process.
     request.on('error', reject);
     // Comes without an error when the other side answers 101.
-    request.on('close', () => reject(new Error('closed without an answer')));
+    request.on('close', () => reject(Object.assign(new Error('no answer'), { code: 'NO_ANSWER' })));
   });
 }
 

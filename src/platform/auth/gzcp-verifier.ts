@@ -221,7 +221,7 @@ export class GzcpVerifier implements UserVerifier {
     this.#options.meter.count('turnedAway');
     return new SpushError(
       'GZCP_UNAVAILABLE',
-      `the main site (${this.#host}) failed ${this.#options.config.breakerFailures} times in a row, at last: ${this.#failure}; it is asked again in some seconds`,
+      `the main site (${this.#host}) failed ${this.#options.config.breakerFailures} times in a row; the last failure: ${this.#failure}; it is asked again in some seconds`,
     );
   }
 
@@ -230,11 +230,10 @@ export class GzcpVerifier implements UserVerifier {
     const host = this.#host;
     meter.breaker(state);
     if (state === 'open') {
-      const reason = this.#failure;
-      log.error('gzcp.breaker', { state, host, reason });
+      log.error('gzcp.breaker', { state, host });
       troubles.begin(
         'mainSite',
-        `the main site cannot be asked whose keys logins bring: ${host}: ${reason}; until it answers, logins are refused with 503`,
+        `the main site cannot be asked which user a login key belongs to: ${host}: ${this.#failure}; until it answers, logins are refused with 503`,
       );
       return;
     }

@@ -1,5 +1,5 @@
 /**
- * Why the main site could not be asked, in words and with the system's code. Texts of errors are not used: they may hold the
+ * Why the main site could not be asked, in words and with the error's code. Texts of errors are not used: they may hold the
  * address with its query, in which the key stands.
  */
 
@@ -20,14 +20,15 @@ const WORDS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT: 'TLS: the issuer of the certificate is not known',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'TLS: the issuer of the certificate is not known',
   ERR_TLS_CERT_ALTNAME_INVALID: 'TLS: the certificate is for another name',
-  EPROTO: 'TLS: the other side does not speak it',
+  EPROTO: 'TLS: the handshake failed',
+  NO_ANSWER: 'the connection was closed without an answer',
 };
 const OF_TLS = /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_)/;
 const OF_HTTP = /^HPE_/;
 
 export function networkReason(error: unknown): string {
   const code = codeOf(error);
-  if (code === null) return 'the connection was closed without an answer';
+  if (code === null) return `network (${error instanceof Error ? error.name : typeof error})`;
   const words =
     WORDS[code] ??
     (OF_TLS.test(code) ? 'TLS failed' : OF_HTTP.test(code) ? 'the answer is not HTTP' : 'network');

@@ -23,7 +23,7 @@ export interface Bus {
 
   /**
    * Asks every process that holds sockets, on every node. Answers what came in time, and names who was silent.
-   * `patient`: other nodes have as long as this one; else they are not waited for longer than 250 ms.
+   * `patient`: other nodes are waited for until the deadline too; otherwise 250 ms at most.
    */
   ask<Q extends QuestionName>(
     question: Q,

@@ -9,6 +9,7 @@ import { type ConfigFault, valueText } from './config-fault.js';
 import { isRecord, readModule } from './config-file.js';
 import { ENV_NAMES, type PushEnv } from './config-schema.js';
 import type { ConfigSource } from './config-source.js';
+import { ReadingTime } from './reading-time.js';
 
 export interface PushEnvRead {
   /** Null when it is faulty: then nothing can be said about the files that depend on it. */
@@ -27,9 +28,13 @@ const EXPECTED = Object.entries(ENV_NAMES)
   .map(([number, name]) => `${number} (${name})`)
   .join(', ');
 
-export async function readPushEnv(root: string, variables: NodeJS.ProcessEnv): Promise<PushEnvRead> {
+export async function readPushEnv(
+  root: string,
+  variables: NodeJS.ProcessEnv,
+  time = new ReadingTime(),
+): Promise<PushEnvRead> {
   const file = join(root, 'bootstrap.ts');
-  const module = await readModule(file);
+  const module = await readModule(file, time);
   const text = variables['PUSHENV'];
   const fromFile = module.state === 'read' ? pushEnvOf(module.exports) : undefined;
   const faults: ConfigFault[] = [];

@@ -12,8 +12,8 @@ import { CONFIG_KEYS, type ConfigKey, findKey, valueAt } from './config-keys.js'
 import type { Config, PushEnv } from './config-schema.js';
 import type { ConfigSource } from './config-source.js';
 import { deepFreeze } from './deep-freeze.js';
-import { shownValue } from './describe-config.js';
 import { resolveFilePaths } from './resolve-file-paths.js';
+import { shownValue } from './shown-value.js';
 
 const WHERE = 'config set';
 

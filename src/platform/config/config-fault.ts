@@ -49,7 +49,7 @@ export function parseValue(
   const rest = {
     where,
     key: key.path,
-    problem: `has ${more} more that are wrong`,
+    problem: `has ${more} more faults`,
     expected: expectedOf(key),
   };
   return { faults: [...faults, rest] };

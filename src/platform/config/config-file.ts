@@ -6,8 +6,10 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Context, createContext, runInContext } from 'node:vm';
 import { errorText } from '../../shared/base/errors.js';
+import { isCode } from '../instance/atomic-files.js';
 import type { ConfigFault } from './config-fault.js';
 import { readPlainModule } from './plain-module.js';
+import { ReadingTime } from './reading-time.js';
 
 export type ReadModule =
   | { readonly state: 'missing' }
@@ -19,32 +21,25 @@ export type ReadConf =
   | { readonly state: 'faulty'; readonly fault: ConfigFault }
   | { readonly state: 'read'; readonly values: Readonly<Record<string, unknown>> };
 
-/** A file that waits for something at its top level, or loops, gets so long; then it is faulty, and nobody waits for it. */
-const READ_MS = 10_000;
-
 let tellReading: (file: string | null) => void = () => {};
 
-/**
- * The file that is run from now on; null: none is. What a file does to this process (it ends it, or uses up its memory) can then
- * be told of that file.
- */
+/** Called with the file that begins to run, and with null when it is done, so that a crash can be blamed on that file. */
 export function onReading(tell: (file: string | null) => void): void {
   tellReading = tell;
 }
 
 /** The exports of a file. */
-export async function readModule(file: string, deadlineMs = READ_MS): Promise<ReadModule> {
+export async function readModule(file: string, time = new ReadingTime()): Promise<ReadModule> {
   const there = lookFor(file);
   if (there !== 'read') return there;
   tellReading(file);
   try {
-    const exports: unknown = await withinDeadline(run(file, deadlineMs), deadlineMs);
+    const exports: unknown = await inTime(run(file, time), time);
     return { state: 'read', exports: isRecord(exports) ? exports : {} };
   } catch (error) {
-    return {
-      state: 'faulty',
-      fault: isEndless(error) ? endlessFault(file, deadlineMs) : thrownFault(file, error),
-    };
+    if (!isEndless(error)) return { state: 'faulty', fault: thrownFault(file, error) };
+    time.isUp = true;
+    return { state: 'faulty', fault: endlessFault(file, time) };
   } finally {
     tellReading(null);
   }
@@ -63,14 +58,14 @@ function lookFor(file: string): 'read' | Exclude<ReadModule, { state: 'read' }> 
     // A pipe or a device may never end: it would hold one of the few threads that read files, which nothing can break off.
     return faulty(stats.isDirectory() ? 'is a folder' : 'is a pipe, a socket or a device', 'a file');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return { state: 'missing' };
+    if (isCode(error, 'ENOTDIR')) return { state: 'missing' };
     return faulty(`cannot be looked for: ${errorText(error)}`, 'a file that this user may read');
   }
 }
 
-async function run(file: string, deadlineMs: number): Promise<unknown> {
+async function run(file: string, time: ReadingTime): Promise<unknown> {
   const module = await readPlainModule(file, await readFile(file, 'utf8'));
-  if (module !== null) return callWithin(module, deadlineMs);
+  if (module !== null) return callInTime(module, time);
   const { createJiti } = await import('jiti');
   // No cache on disk: it would be written to a folder of whoever runs first, root or not.
   const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false });
@@ -86,27 +81,30 @@ let caller: (Call & Context) | null = null;
  * What the function answers; a loop in it is broken off, which no timer of this thread could do. After an `await`, and so in
  * a file that imports others, it is not: a running server reads files in a thread for that (read-again.ts).
  */
-function callWithin(call: () => unknown, deadlineMs: number): unknown {
+function callInTime(call: () => unknown, time: ReadingTime): unknown {
   caller ??= createContext({ call }) as Call & Context;
   caller.call = call;
-  return runInContext('call()', caller, { timeout: deadlineMs });
+  return runInContext('call()', caller, { timeout: time.leftMs });
 }
 
-/** The error is one of the other context, whose Error is another one. */
+/** It is made in the other context, so `instanceof Error` is false. */
 function isEndless(error: unknown): boolean {
   return isRecord(error) && error['code'] === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
 
-function endlessFault(file: string, deadlineMs: number): ConfigFault {
-  const problem = `was not read within ${deadlineMs} ms; is there a loop in it that never ends?`;
+function endlessFault(file: string, { ms }: ReadingTime): ConfigFault {
+  const problem = `was not read within ${ms} ms, the time of all files together; is there a loop in it that never ends?`;
   return { where: file, key: null, problem, expected: null };
 }
 
-async function withinDeadline(reading: Promise<unknown>, deadlineMs: number): Promise<unknown> {
+async function inTime(reading: Promise<unknown>, time: ReadingTime): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    const text = `it was not done within ${deadlineMs} ms; is there an await at its top level that never ends?`;
-    timer = setTimeout(() => reject(new Error(text)), deadlineMs);
+    const text = `it was not done within ${time.ms} ms, the time of all files together; is there an await at its top level that never ends?`;
+    timer = setTimeout(() => {
+      time.isUp = true;
+      reject(new Error(text));
+    }, time.leftMs);
   });
   try {
     return await Promise.race([reading, late]);
@@ -116,8 +114,8 @@ async function withinDeadline(reading: Promise<unknown>, deadlineMs: number): Pr
 }
 
 /** The default export of a file in conf/, which must be a plain object. */
-export async function readConf(file: string): Promise<ReadConf> {
-  const module = await readModule(file);
+export async function readConf(file: string, time = new ReadingTime()): Promise<ReadConf> {
+  const module = await readModule(file, time);
   if (module.state !== 'read') return module;
   const values = module.exports['default'];
   if (isPlain(values)) return { state: 'read', values };
@@ -137,7 +135,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What a Map, a promise or an instance of a class holds is not in its own keys: it would say nothing, and defaults count. */
+/** A Map, a promise or a class instance does not hold its values in own keys: all would be ignored, and the defaults taken. */
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (!isRecord(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -189,9 +189,10 @@ export const systemSchema = z.strictObject({
         `When each kind (${KINDS.join(', ')}) is pushed if the call does not say: now, or cron (with its job).`,
       ),
     ),
+  // Whole seconds: message-facts.ts tells by them that a message was not replaced.
   ExpireSeconds: z
-    .number()
-    .positive()
+    .int()
+    .min(1)
     .max(31_536_000)
     .default(604_800)
     .meta(live('Life of a message if the call does not say.', 's')),

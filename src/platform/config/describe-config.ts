@@ -1,10 +1,9 @@
-/** The configuration as rows, for `spush config show` and the docs. Secret values are masked here. */
-
-import { withoutSecrets } from './address-text.js';
+/** The configuration as rows, for `spush config show` and the docs. */
 import { CONFIG_KEYS, valueAt } from './config-keys.js';
 import type { ConfigFile, KeyMeta } from './config-schema.js';
 import { sourceText } from './config-source.js';
-import type { LoadedConfig } from './load-config.js';
+import type { SourcedConfig } from './key-readings.js';
+import { shownValue } from './shown-value.js';
 
 export interface ConfigRow {
   readonly file: ConfigFile | 'bootstrap';
@@ -17,9 +16,7 @@ export interface ConfigRow {
   readonly unit: string | null;
 }
 
-export const MASK = '***';
-
-export function describeConfig({ config, sources }: Pick<LoadedConfig, 'config' | 'sources'>): ConfigRow[] {
+export function describeConfig({ config, sources }: SourcedConfig): ConfigRow[] {
   const sourceOf = (key: string) => sourceText(sources.get(key) ?? { kind: 'default' });
   const pushEnv: ConfigRow = {
     file: 'bootstrap',
@@ -41,17 +38,4 @@ export function describeConfig({ config, sources }: Pick<LoadedConfig, 'config' 
     };
   });
   return [pushEnv, ...rows];
-}
-
-/** A value as it may be shown to anybody. */
-export function shownValue(meta: KeyMeta, value: unknown): unknown {
-  if (meta.secret) return masked(value);
-  if (meta.address && typeof value === 'string') return withoutSecrets(value);
-  return typeof value === 'function' ? '(function)' : value;
-}
-
-/** That nothing is set is no secret, and often what is looked for. */
-function masked(value: unknown): string {
-  const empty = value === '' || value === null || (Array.isArray(value) && value.length === 0);
-  return empty ? '' : MASK;
 }

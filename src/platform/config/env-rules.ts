@@ -6,12 +6,11 @@ import { withoutSecrets } from './address-text.js';
 import { findKey } from './config-keys.js';
 import type { ConfigRule, Finding } from './config-rule.js';
 import { type Config, type ConfigFile, ENV_NAMES } from './config-schema.js';
-import type { ConfigSource } from './config-source.js';
+import type { SourcedConfig } from './key-readings.js';
+import { listenHosts } from './listen-hosts.js';
 import { isLeftOut, isSampleHost, isShownSecret } from './sample-values.js';
 
-export interface EnvRulesInput {
-  readonly config: Config;
-  readonly sources: ReadonlyMap<string, ConfigSource>;
+interface EnvRulesInput extends SourcedConfig {
   /** Files of this environment that are not there. */
   readonly missing: ReadonlySet<ConfigFile>;
 }
@@ -159,12 +158,18 @@ function sampleSecrets({ api, gzcp, db, redis }: Config): ConfigRule[] {
 }
 
 const THIS_MACHINE = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
+const ALL_ADDRESSES: readonly string[] = ['0.0.0.0', '::'];
 
 /** Two things at one port: one of them cannot be there. */
-function samePlaces({ system: { Port }, db, redis, gzcp }: Config): ConfigRule[] {
+function samePlaces(config: Config): ConfigRule[] {
+  const { db, redis, gzcp } = config;
+  const { Port } = config.system;
   const isOneRedis = redis.sentinels.length === 0 && redis.nodes.length === 0;
+  const { host: ownHost } = listenHosts(config);
+  // Of an address of the network only, another program may have the same port on loopback.
+  const isOnLoopback = ALL_ADDRESSES.includes(ownHost) || THIS_MACHINE.test(ownHost);
   const isOurs = (host: string, port: number): boolean =>
-    Port !== 0 && port === Port && THIS_MACHINE.test(host);
+    isOnLoopback && Port !== 0 && port === Port && THIS_MACHINE.test(host);
   const site = gzcp.verifyUrl === null ? null : new URL(gzcp.verifyUrl);
   const sitePort = Number(site?.port || (site?.protocol === 'https:' ? 443 : 80));
   const same = (keys: ConfigRule['keys'], isSame: boolean, value: string, other: string): ConfigRule => ({

@@ -14,7 +14,7 @@ export interface NameChanges {
 
 export interface HookChanges {
   readonly jobs: NameChanges;
-  /** Without the functions that jobs bring themselves: those are the jobs. */
+  /** Without functions that belong to a job: a change of those is a change of the job. */
   readonly tasks: NameChanges;
 }
 

@@ -2,7 +2,7 @@
 import { CONFIG_KEYS, valueAt } from './config-keys.js';
 import type { Config } from './config-schema.js';
 import type { ConfigSource } from './config-source.js';
-import { shownValue } from './describe-config.js';
+import { shownValue } from './shown-value.js';
 import { valueDigest } from './value-digest.js';
 
 export interface KeyReading {

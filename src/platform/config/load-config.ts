@@ -17,6 +17,7 @@ import { type Config, type ConfigFile, configFiles, type Paths, type PushEnv } f
 import { type ConfigSource, sourceText } from './config-source.js';
 import { deepFreeze } from './deep-freeze.js';
 import { NO_HOOKS } from './load-hooks.js';
+import { ReadingTime } from './reading-time.js';
 import { resolveFilePaths } from './resolve-file-paths.js';
 
 export interface LoadOptions {
@@ -45,21 +46,24 @@ export interface LoadedConfig {
   readonly pushEnv: PushEnv;
 }
 
-export interface FilesView {
+interface FilesView {
   /** Each value is right by itself; keys are not compared with each other. */
   readonly config: Config;
   /** `default` or a file, by path of the key. */
   readonly sources: ReadonlyMap<string, ConfigSource>;
 }
 
-export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+export async function loadConfig(options: LoadOptions, time = new ReadingTime()): Promise<LoadedConfig> {
   const mode = options.mode ?? DEFAULT_MODE;
   const { paths, faults: pathFaults } = findPaths({ cwd: options.cwd, env: locationsOf(options), mode });
-  const pushEnv = await readPushEnv(paths.root, options.env);
+  const pushEnv = await readPushEnv(paths.root, options.env, time);
   const env = pushEnv.env === null ? null : (options.place?.env ?? pushEnv.env);
   const layers = new Layers([...pathFaults, ...pushEnv.faults]);
 
-  for (const { file, path } of confFiles(paths, env)) await layers.addFile(file, path);
+  for (const { file, path } of confFiles(paths, env)) {
+    if (time.isUp) throw configInvalid(layers.faults);
+    await layers.addFile(file, path, time);
+  }
   const environment = readEnvironment(options.env);
   const overrides = readOverrides(options.settings ?? {});
   layers.addFaults([...environment.faults, ...overrides.faults]);
@@ -147,8 +151,8 @@ class Layers {
     this.faults = faults;
   }
 
-  async addFile(file: ConfigFile, path: string): Promise<void> {
-    const conf = await readConf(path);
+  async addFile(file: ConfigFile, path: string, time: ReadingTime): Promise<void> {
+    const conf = await readConf(path, time);
     if (conf.state === 'missing') {
       this.missing.add(file);
       return;

@@ -9,7 +9,7 @@ import { readModule } from './config-file.js';
 
 export const NO_HOOKS: Hooks = { jobs: [], tasks: [] };
 
-export interface LoadHooks {
+interface LoadHooks {
   /** SPUSH_ROOT. */
   readonly root: string;
   /** In which the rules of jobs are meant; null: that of the machine. */

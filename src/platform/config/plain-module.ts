@@ -14,14 +14,14 @@ type ModuleFunction = (
   folder: string,
 ) => Promise<void>;
 
-/** What only a real module has. */
-const NEEDS_MODULE = /\bimport\s*[.(]|\brequire\b/;
+/** What only a real module has. `exports`, `__filename` and `__dirname` are given to the text here. */
+const NEEDS_MODULE = /\bimport\s*[.(]|\bexport\s*=|\b(?:require|module)\b/;
 /** What is left of an import when it is compiled; one of types alone leaves nothing. */
 const REQUIRED = /\brequire\(\s*(['"])(.*?)\1/g;
 
 /**
- * Runs a file with this text, and answers its exports; rejects with what the file throws. Null when it does not stand alone
- * or does not parse. Nothing of it has run before.
+ * Compiles this text. Returns a function that runs it and resolves with its exports; null when it needs other files or does
+ * not parse.
  */
 export async function readPlainModule(
   file: string,
@@ -39,7 +39,7 @@ export async function readPlainModule(
   };
 }
 
-/** What is a comment or a text may be taken for an import, never the other way round. */
+/** An import inside a comment or string counts too; a real one is never overlooked. */
 function standsAlone(code: string): boolean {
   return [...code.matchAll(REQUIRED)].every(([, , name]) => name?.startsWith('node:'));
 }

@@ -1,5 +1,5 @@
 /**
- * What a reload would read now, without a reload; and the reading of a reload. The files are programs of the operator, which
+ * Reads the configuration of a running server again: for a reload, or to tell what a reload would read. The files are programs of the operator, which
  * may wait, loop, end their process, use up its memory, or leave something behind; a server that runs must not suffer from
  * that. So they are read in a thread that is ended afterwards, and after a deadline in any case.
  */
@@ -10,9 +10,11 @@ import { goneProgram, startProgramThread } from '../program/program-thread.js';
 import { type ConfigFault, configInvalid } from './config-fault.js';
 import { type LoadedConfig, type LoadOptions, loadConfig } from './load-config.js';
 import { fromCopy, type LoadedCopy } from './loaded-copy.js';
+import { READING_MS } from './reading-time.js';
 
-/** For the thread to start and to read. */
-export const READ_AGAIN_MS = 8000;
+/** For the thread to start, and to tell of a file that is not read in time. */
+const THREAD_MS = 2000;
+export const READ_AGAIN_MS = READING_MS + THREAD_MS;
 const HEAP_MB_MAX = 256;
 const PROGRAM = dirname(programFile('read-again-thread'));
 
@@ -26,7 +28,7 @@ interface NotRead {
 }
 
 /** refused: they are faulty, and a reload would say so; notRead: nothing can be said of them. */
-export interface ReadFault {
+interface ReadFault {
   readonly kind: 'refused' | 'notRead';
   readonly text: string;
 }
@@ -75,7 +77,7 @@ function readInThread(options: LoadOptions, deadlineMs: number): Promise<ReadAga
     const fail = (what: string): void =>
       settle(
         file === null
-          ? notRead(`what is in its files ${what}`)
+          ? notRead(`the files could not be read: one of them ${what}`)
           : refused([{ where: file, key: null, problem: what, expected: null }]),
       );
     const timer = setTimeout(
@@ -103,7 +105,7 @@ function readInThread(options: LoadOptions, deadlineMs: number): Promise<ReadAga
       file = placeOf(error) ?? file;
       fail(`cannot be read: ${errorText(error)}`);
     });
-    thread.on('exit', () => fail('ends the process that reads it'));
+    thread.on('exit', () => fail('calls process.exit() while it is read'));
   });
 }
 

@@ -6,6 +6,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SpushError } from '../../shared/base/errors.js';
 import { shellWord } from '../../shared/base/shell-word.js';
+import { isCode } from '../instance/atomic-files.js';
 import type { Paths } from './config-schema.js';
 
 export interface User {
@@ -54,7 +55,7 @@ function self(): User {
         return true;
       } catch (error) {
         // Read-only file systems and the like are told by whoever writes.
-        return (error as NodeJS.ErrnoException).code !== 'EACCES';
+        return !isCode(error, 'EACCES');
       }
     },
   };
@@ -66,9 +67,7 @@ function nearestFolder(path: string): { readonly folder: string; readonly owner:
     try {
       return { folder, owner: statSync(folder).uid };
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (dirname(folder) === folder || (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EACCES'))
-        throw error;
+      if (dirname(folder) === folder || !isCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error;
     }
   }
 }

@@ -3,9 +3,10 @@
  * that a process that is started anew after a crash runs the code of those beside it. The newest one is looked for at the
  * path that the server was started by: that may be a link that was moved to another release.
  */
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorText, SpushError } from '../../shared/base/errors.js';
+import { holdBuild } from './held-build.js';
 import { programFile, programOf } from './program-files.js';
 
 export class LaunchedProgram {
@@ -17,13 +18,13 @@ export class LaunchedProgram {
   constructor(launchPath: string, mainFile: string = programFile('main')) {
     this.#launchPath = launchPath;
     this.#mainFile = mainFile;
-    // Of this very process: it starts threads from there as long as it lives.
-    hold(mainFile);
+    // Never closed: this process starts threads from this folder as long as it lives.
+    holdBuild(mainFile);
     this.#hold = null;
   }
 
-  /** For a process that is started now. In place of a build that was removed meanwhile it is the newest one. */
-  get mainFile(): string {
+  /** Returns the main file for a process that is started now. A build that was removed is given up for the newest one. */
+  mainFileToStart(): string {
     if (!existsSync(this.#mainFile)) {
       try {
         this.#use(programOf(this.#launchPath));
@@ -66,15 +67,6 @@ export class LaunchedProgram {
     if (mainFile === this.#mainFile) return;
     if (this.#hold !== null) closeSync(this.#hold);
     this.#mainFile = mainFile;
-    this.#hold = hold(mainFile);
-  }
-}
-
-/** An open folder is one in use: build.mjs leaves it there. Null: it has gone, and there is nothing to keep. */
-function hold(mainFile: string): number | null {
-  try {
-    return openSync(dirname(mainFile), 'r');
-  } catch {
-    return null;
+    this.#hold = holdBuild(mainFile);
   }
 }

@@ -356,7 +356,7 @@ export class ChildRuntime<R extends SpawnedRole> {
     };
   }
 
-  /** At once where that can be: a note that came after the call must not be heard before it. */
+  /** Begun in the same turn once the handlers are there, so that a later note is not handled before it. */
   #call<N extends keyof ToChild['calls']>(
     name: N,
     args: ToChild['calls'][N]['args'],
@@ -368,11 +368,16 @@ export class ChildRuntime<R extends SpawnedRole> {
       if (!handler) throw new AssertionError(`a ${this.#role} is not asked for ${name}`);
       return handler(args);
     };
-    return this.#handlers ? begin(this.#handlers) : this.#handlersLater().then(begin);
-  }
-
-  #handlersLater(): Promise<Handlers> {
-    return new Promise((resolve) => this.#whenStarted.push(resolve));
+    if (this.#handlers) return begin(this.#handlers);
+    return new Promise((resolve, reject) => {
+      this.#whenStarted.push((handlers) => {
+        try {
+          resolve(begin(handlers));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
 
   #note(give: (notes: Handlers['notes']) => void): void {

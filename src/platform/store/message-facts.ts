@@ -41,8 +41,9 @@ export function factsOf(status: MessageStatus, row: FactsRow): MessageFacts {
 }
 
 /**
- * Settled without an acknowledgement is a message that was replaced, or that reached a client which does not acknowledge. The
- * latter keeps its end, whole milliseconds of seconds after its beginning; the former ends when it is replaced.
+ * Settled without an acknowledgement is a message that was replaced, or that reached a client which does not acknowledge. A
+ * replaced message ends at the moment of its replacement, any other a whole number of seconds after it was accepted. So of a
+ * thousand messages that were sent and then replaced one is not recognized: the replacement came after whole seconds, too.
  */
 function wasReplaced({ uid, state, sentAt, createdAt, expiresAt }: MessageStatus): boolean {
   if (uid === null) return true;

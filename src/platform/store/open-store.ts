@@ -27,7 +27,7 @@ export interface OpenStoreDeps {
 }
 
 export async function openStore(config: Config, deps: OpenStoreDeps): Promise<MessageStore> {
-  const { file: _file, spill: accepting, ...server } = config.db;
+  const accepting = config.db.spill;
   const { ids, clock, log, create, onGroup, spillHooks = null } = deps;
   const common = { ids, clock, log, create, ...(onGroup ? { onGroup } : {}) };
   // Loaded where they are used: the drivers are large, and each process would hold those it has no use for.
@@ -36,6 +36,8 @@ export async function openStore(config: Config, deps: OpenStoreDeps): Promise<Me
     return openLibsqlStore({ file: storePath(config), ...common });
   }
   const { openMysqlStore } = await import('./mysql/mysql-store.js');
+  const { host, port, user, password, database, poolSize, connectMs, queryMs } = config.db;
+  const server = { host, port, user, password, database, poolSize, connectMs, queryMs };
   const target = await openMysqlStore({ ...server, ...common });
   const spill = await openSpill(target, spillPath(config), { ...deps, accepting });
   if (spill === null) return target;

@@ -4,12 +4,7 @@ import type { MessageItem } from './message.js';
 const OVERHEAD_CHARS = 200;
 
 /** Characters of a message on its way, about bytes. */
-export function itemWeight({
-  title,
-  content,
-  url,
-  data,
-}: Omit<MessageItem, 'id' | 'kind' | 'createdAt'>): number {
+function itemWeight({ title, content, url, data }: Omit<MessageItem, 'id' | 'kind' | 'createdAt'>): number {
   return OVERHEAD_CHARS + title.length + content.length + (url?.length ?? 0) + (data?.length ?? 0);
 }
 

@@ -71,7 +71,7 @@ export interface SessionDetails {
   readonly replaying: boolean;
   /** Live copies were left out, because it takes its output too slowly; it has still to get them from the store. */
   readonly leftOut: boolean;
-  /** How long ago the first push was after which nothing was heard; null: something was, or nothing was pushed. */
+  /** How long ago the oldest push was since which nothing has been heard; null: there is none. */
   readonly silentMs: number | null;
 }
 

@@ -27,7 +27,7 @@ export const TROUBLE_NAMES = [
   'nonces',
   /** systemd cannot be told. */
   'notify',
-  /** The main site failed so often that it is not asked whose keys logins bring. */
+  /** The main site failed so often that it is not asked any more which user a login key belongs to. */
   'mainSite',
   /** A Worker does not answer connections through the front door. */
   'frontDoor',

@@ -5,8 +5,8 @@ import { kindBacklogs, messageCourse, messageIdSchema } from './store-facts.js';
 const count = z.number();
 const time = z.string();
 
-/** A connection of the user. What stands behind `session` is null when its process is of an earlier version. */
-export const shownConnectionSchema = z.object({
+/** A connection of the user. The fields after `session` are null when its process is of an earlier version. */
+const shownConnectionSchema = z.object({
   node: z.string(),
   /** Title of its Worker. */
   process: z.string(),
@@ -29,7 +29,7 @@ export const shownConnectionSchema = z.object({
   replaying: z.boolean().nullable(),
   /** Live copies were left out because it takes its output too slowly. */
   leftOut: z.boolean().nullable(),
-  /** How long ago the first push was after which nothing was heard of it. */
+  /** How long ago the oldest push was since which nothing has been heard; null: there is none. */
   silentMs: z.number().nullable(),
 });
 export type ShownConnection = z.infer<typeof shownConnectionSchema>;

@@ -4,14 +4,14 @@
  * offline gets his messages when he logs in.
  */
 import * as z from 'zod';
+import type { Bus } from '../../platform/bus/bus.js';
+import { type Pace, PacedNews } from '../../platform/bus/paced-news.js';
 import type { Log } from '../../platform/log/log.js';
 import type { MessageStore, PendingQuery } from '../../platform/store/message-store.js';
 import type { Clock } from '../../shared/base/clock.js';
 import type { BuiltInTask } from '../../shared/domain/built-in-tasks.js';
-import { itemsWeight } from '../../shared/domain/item-weight.js';
 import { KINDS } from '../../shared/domain/kind.js';
 import type { MessageItem } from '../../shared/domain/message.js';
-import type { BusEvent } from '../../shared/protocol/bus-events.js';
 import { PUSH_ITEMS_MAX } from '../../shared/protocol/ws-frames.js';
 import { defineTask, type Task } from '../task-runner.js';
 import { type AskForUids, onlineUsers } from './online-users.js';
@@ -20,17 +20,20 @@ import { type AskForUids, onlineUsers } from './online-users.js';
 const USERS_PER_PAGE = 1000;
 /** Users read from the store at once, at most `PUSH_ITEMS_MAX` messages each: what is in memory at a time. */
 const USERS_PER_READ = 100;
-/** What is published, about bytes, before it is waited for. */
-const UNSENT_CHARS_MAX = 512 * 1024;
+/** A sweep is never faster than the bus; one that takes nothing for ten seconds fails the sweep, and the next one goes on. */
+const PACE: Pace = {
+  events: Number.POSITIVE_INFINITY,
+  chars: 512 * 1024,
+  waitMs: 10_000,
+  mustBeTaken: true,
+};
 /** A user with more gets the rest with the next run. */
 export const MESSAGES_PER_USER_MAX = 500;
 
 export interface SweepDeps {
   readonly store: Pick<MessageStore, 'release' | 'pendingForMany' | 'pending'>;
   readonly askForUids: AskForUids;
-  readonly publish: (event: BusEvent) => void;
-  /** Resolves when what was published is on its way, so that a sweep is never faster than the bus. */
-  readonly published: () => Promise<unknown>;
+  readonly bus: Pick<Bus, 'publish' | 'probe'>;
   readonly clock: Clock;
   readonly resendMs: () => number;
   readonly log: Log;
@@ -53,7 +56,7 @@ export function sweepTask(deps: SweepDeps): Task {
       await store.release(kind, clock.now());
       const query = { kind, notSentSince: clock.now() - deps.resendMs(), limit: PUSH_ITEMS_MAX };
       const result = { users: 0, messages: 0, online: 0 };
-      const paced = new Paced(deps.published);
+      const news = new PacedNews(deps.bus, clock, PACE);
       for await (const { uids, silent } of onlineUsers(deps.askForUids, USERS_PER_PAGE)) {
         if (silent.length > 0) log.warn('sweep.silentWorkers', { kind, workers: silent.join(', ') });
         result.online += uids.length;
@@ -61,37 +64,17 @@ export function sweepTask(deps: SweepDeps): Task {
           signal.throwIfAborted();
           const pending = await store.pendingForMany(uids.slice(from, from + USERS_PER_READ), query);
           for (const [uid, items] of pending) {
-            const pushed = await pushAll(deps, { uid, items, query, signal }, paced);
+            const pushed = await pushAll(store, { uid, items, query, signal }, news);
             result.users += pushed > 0 ? 1 : 0;
             result.messages += pushed;
           }
-          await paced.published();
+          await news.taken();
         }
       }
       log.info('sweep.done', { kind, ...result });
       return result satisfies SweepResult;
     },
   );
-}
-
-/** Keeps a sweep from being faster than the bus, also when its messages are large. */
-class Paced {
-  readonly #published: () => Promise<unknown>;
-  #unsentChars = 0;
-
-  constructor(published: () => Promise<unknown>) {
-    this.#published = published;
-  }
-
-  async after(items: readonly MessageItem[]): Promise<void> {
-    this.#unsentChars += itemsWeight(items);
-    if (this.#unsentChars >= UNSENT_CHARS_MAX) await this.published();
-  }
-
-  async published(): Promise<void> {
-    this.#unsentChars = 0;
-    await this.#published();
-  }
 }
 
 interface UserSweep {
@@ -101,18 +84,18 @@ interface UserSweep {
   readonly signal: AbortSignal;
 }
 
-/** Frame by frame; answers how many messages were published. */
+/** Frame by frame; returns how many messages were published. */
 async function pushAll(
-  { store, publish }: SweepDeps,
+  store: SweepDeps['store'],
   { uid, items, query, signal }: UserSweep,
-  paced: Paced,
+  news: PacedNews,
 ): Promise<number> {
   let page = items;
   let pushed = 0;
   while (page.length > 0) {
-    publish({ t: 'push', uid, items: [...page], again: true });
+    news.publish({ t: 'push', uid, items: [...page], again: true });
     pushed += page.length;
-    await paced.after(page);
+    if (news.isFull) await news.taken();
     const last = page.at(-1);
     if (!last || page.length < PUSH_ITEMS_MAX || pushed >= MESSAGES_PER_USER_MAX) break;
     signal.throwIfAborted();

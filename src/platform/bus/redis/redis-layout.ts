@@ -4,10 +4,11 @@
  */
 
 import { errorText, SpushError } from '../../../shared/base/errors.js';
+import { addressText } from '../../../shared/base/host-and-port.js';
 import type { RedisConfig } from '../../config/config-schema.js';
 import type { Log } from '../../log/log.js';
 import { SLOTS } from './key-slot.js';
-import { addressText, parseAddress, RedisLink, type ServerAddress, within } from './redis-link.js';
+import { parseAddress, RedisLink, type ServerAddress, within } from './redis-link.js';
 
 /** Time for one server's answer. */
 const ANSWER_MS = 1000;

@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import { SpushError } from '../../../shared/base/errors.js';
+import { addressText } from '../../../shared/base/host-and-port.js';
 import type { RedisConfig } from '../../config/config-schema.js';
 
 /** Time for TCP, TLS, password and the server's word that it has loaded its data. */
@@ -17,10 +18,6 @@ const READ_FIRST_MS = 100;
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
-}
-
-export function addressText({ host, port }: ServerAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** `host:port` or `[host]:port`, as the configuration has checked it. */

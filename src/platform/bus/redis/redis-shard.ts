@@ -13,8 +13,9 @@
  */
 import { type Clock, type StampedMoment, stampedNow } from '../../../shared/base/clock.js';
 import { errorText, SpushError } from '../../../shared/base/errors.js';
+import { addressText } from '../../../shared/base/host-and-port.js';
 import type { Log } from '../../log/log.js';
-import { addressText, type RedisLink, type ServerAddress, within } from './redis-link.js';
+import { type RedisLink, type ServerAddress, within } from './redis-link.js';
 import { Subscriptions } from './subscriptions.js';
 import { type Parcel, UnsentNews } from './unsent-news.js';
 

@@ -6,10 +6,10 @@
  */
 import { type Clock, earliestStamp } from '../../../shared/base/clock.js';
 import { errorText } from '../../../shared/base/errors.js';
+import { addressText } from '../../../shared/base/host-and-port.js';
 import type { Log } from '../../log/log.js';
 import { keySlot, SLOTS } from './key-slot.js';
 import type { Layout, LayoutFinder, LayoutServer } from './redis-layout.js';
-import { addressText } from './redis-link.js';
 import type { RedisShard } from './redis-shard.js';
 import type { Parcel } from './unsent-news.js';
 

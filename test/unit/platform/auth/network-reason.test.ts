@@ -68,10 +68,29 @@ test('a connection that is closed in the middle', async () => {
   expect(await reasonOf(`http://127.0.0.1:${port}`)).toBe('the connection was broken (ECONNRESET)');
 });
 
-test('what has no code, or one without words', () => {
-  expect(networkReason(new Error('https://a.example/?loginkey=k'))).toBe(
-    'the connection was closed without an answer',
+test('a TLS handshake that fails', async () => {
+  const oldest = { ...certificate(), maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA256' } as const;
+  const port = await listening(https.createServer(oldest));
+  const url = new URL(`https://127.0.0.1:${port}`);
+  const agent = new https.Agent({ ciphers: 'ECDHE-RSA-AES256-GCM-SHA384', maxVersion: 'TLSv1.2' });
+  const result = await callGzcp(url, {}, { agent, deadlineMs: 3000, onRequest() {} });
+  expect(result).toMatchObject({ is: 'failed', reason: expect.stringMatching(/^TLS/) });
+  expect(networkReason(Object.assign(new Error('x'), { code: 'EPROTO' }))).toBe(
+    'TLS: the handshake failed (EPROTO)',
   );
+});
+
+test('an answer that changes to another protocol', async () => {
+  const text = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n';
+  const port = await listening(http.createServer((req) => req.socket.write(text)));
+  expect(await reasonOf(`http://127.0.0.1:${port}`)).toBe(
+    'the connection was closed without an answer (NO_ANSWER)',
+  );
+});
+
+test('what has no code, or one without words', () => {
+  expect(networkReason(new TypeError('https://a.example/?loginkey=k'))).toBe('network (TypeError)');
+  expect(networkReason('https://a.example/?loginkey=k')).toBe('network (string)');
   expect(networkReason(Object.assign(new Error('x'), { code: 'EMFILE' }))).toBe('network (EMFILE)');
   const other = Object.assign(new Error('x'), { code: 'ERR_TLS_HANDSHAKE_TIMEOUT' });
   expect(networkReason(other)).toBe('TLS failed (ERR_TLS_HANDSHAKE_TIMEOUT)');

@@ -30,6 +30,12 @@ describe('what keys demand of each other', () => {
     expect((await load({ env: { ...env, ...key } })).config.api.legacyToken).toBe(true);
   });
 
+  test('messages live for whole seconds, by which one that was replaced is told from the others', async () => {
+    expect(await faultsOf({ env: { SPUSH_EXPIRE_SECONDS: '90.5' } })).toMatchObject([
+      { key: 'ExpireSeconds', problem: 'is 90.5', expected: 'a whole number from 1 to 31536000 (s)' },
+    ]);
+  });
+
   test('a key that is faulty by itself is not compared', async () => {
     const faults = await faultsOf({ env: { SPUSH_OUTBOX_HARD_BYTES: '-5' } });
     expect(faults).toMatchObject([{ problem: 'is -5' }]);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readConf, readModule } from '../../../../src/platform/config/config-file.js';
+import { ReadingTime } from '../../../../src/platform/config/reading-time.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 let folder: string;
@@ -26,7 +27,7 @@ describe('a file of an operator', () => {
 
   test('that never ends its reading is a fault, and nobody waits for it', async () => {
     writeFileSync(file, 'export const PUSHENV = 0;\nawait new Promise(() => {});\n');
-    const read = await readModule(file, 300);
+    const read = await readModule(file, new ReadingTime(300));
     expect(read).toMatchObject({ state: 'faulty' });
     if (read.state === 'faulty') expect(read.fault.problem).toContain('not done within 300 ms');
   });
@@ -34,7 +35,7 @@ describe('a file of an operator', () => {
 
 test('a file that loops is a fault, and nobody waits for it', async () => {
   const folder = tempFolder({ 'conf.ts': 'export default 1; while (true) {}' });
-  expect(await readModule(`${folder}/conf.ts`, 300)).toMatchObject({
+  expect(await readModule(`${folder}/conf.ts`, new ReadingTime(300))).toMatchObject({
     state: 'faulty',
     fault: { where: `${folder}/conf.ts`, problem: expect.stringContaining('was not read within 300 ms') },
   });

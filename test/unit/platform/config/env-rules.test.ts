@@ -163,6 +163,19 @@ describe('two things at one port', () => {
     expect(textOf(faults[0])).toContain(text);
   });
 
+  test.each([
+    ['10.0.0.5', false],
+    ['127.0.0.1', true],
+    ['localhost', true],
+    ['::1', true],
+    ['0.0.0.0', true],
+    ['::', true],
+  ])('is told of a database on this machine when spush listens at %s: %s', async (host, isTold) => {
+    const env = { ...TEST, SPUSH_HOST: host, SPUSH_DB_HOST: '127.0.0.1', SPUSH_PORT: '3306' };
+    if (isTold) expect(keysOf(await faultsOf({ env }))).toEqual(['db.port']);
+    else expect((await load({ env })).config.system.Host).toBe(host);
+  });
+
   test('on two machines is none', async () => {
     const env = { ...TEST, SPUSH_REDIS_PORT: '3306', SPUSH_PORT: '3306' };
     expect((await load({ env })).config.system.Port).toBe(3306);

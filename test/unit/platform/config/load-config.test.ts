@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { sourceText } from '../../../../src/platform/config/config-source.js';
 import { loadConfig } from '../../../../src/platform/config/load-config.js';
+import { ReadingTime } from '../../../../src/platform/config/reading-time.js';
 import { errorText, isSpushError } from '../../../../src/shared/base/errors.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 import { BOOTSTRAP, faultsOf, load, NODE, ONLINE, SITE } from './loading.js';
@@ -263,11 +264,30 @@ describe('faults', () => {
   });
 });
 
+test('all files together have the time of one reading, and those behind it are not blamed', async () => {
+  const waits = 'await new Promise((resolve) => setTimeout(resolve, 700));';
+  const root = tempFolder({
+    'bootstrap.ts': `${waits} export const PUSHENV = 1;`,
+    'conf/SystemConf.ts': `${waits} export default {};`,
+    'conf/Test/api.ts': 'export default { keys: 5 };',
+  });
+  await expect(loadConfig({ cwd: root, env: {} }, new ReadingTime(1200))).rejects.toMatchObject({
+    detail: {
+      faults: [
+        {
+          where: path.join(root, 'conf/SystemConf.ts'),
+          problem: expect.stringContaining('within 1200 ms, the time of all files together'),
+        },
+      ],
+    },
+  });
+});
+
 test('of a long list that is wrong the first entries are told, and how many more there are', async () => {
   const faults = await faultsOf({
     files: { 'conf/SystemConf.ts': 'export default { TrustedProxies: Array(5000).fill("x") };' },
   });
   expect(faults).toHaveLength(21);
   expect(faults[19]).toMatchObject({ key: 'TrustedProxies[19]' });
-  expect(faults[20]).toMatchObject({ key: 'TrustedProxies', problem: 'has 4980 more that are wrong' });
+  expect(faults[20]).toMatchObject({ key: 'TrustedProxies', problem: 'has 4980 more faults' });
 });

@@ -37,12 +37,26 @@ test.each([
   ['import()', `export default { x: await import('node:path') };`],
   ['import.meta', `export default { x: import.meta.url };`],
   ['require', `const fs = require('node:fs'); export default {};`],
+  ['module.exports', `module.exports = { PUSHENV: 0 };`],
+  ['export =', `const conf = { PUSHENV: 0 };\nexport = conf;`],
   ['what does not parse', `export default { x: };`],
   ['what sucrase takes and Node does not', `const a = 1; const a = 2; export default { a };`],
 ])('leaves %s to the general compiler, and runs nothing of it', async (_what, text) => {
   const key = `ran${Math.random()}`;
   expect(await readPlainModule(FILE, `${text}\nglobalThis['${key}'] = true;`)).toBeNull();
   expect(Reflect.get(globalThis, key)).toBeUndefined();
+});
+
+test.each([
+  'module.exports = { PUSHENV: 2 };',
+  'export = { PUSHENV: 2 };',
+  'exports.PUSHENV = 2;',
+])('what a file of CommonJS exports is read: %s', async (text) => {
+  const folder = tempFolder({ 'bootstrap.ts': text });
+  expect(await readModule(path.join(folder, 'bootstrap.ts'))).toEqual({
+    state: 'read',
+    exports: { PUSHENV: 2 },
+  });
 });
 
 test('what a file throws has the line of the file', async () => {

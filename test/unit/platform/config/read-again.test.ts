@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../../../src/platform/config/load-config.js';
 import { loadApart, READ_AGAIN_MS, readAgain } from '../../../../src/platform/config/read-again.js';
+import { READING_MS } from '../../../../src/platform/config/reading-time.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const PUSHENV = 'export const PUSHENV = 0;';
@@ -45,8 +46,8 @@ test.each([
   ['export default { Port: "x" };', 'refused', /Port is "x"/],
   ['for (;;);', 'refused', /SystemConf\.ts: was not read within 2000 ms/, 2000],
   ['await 0; for (;;);', 'refused', /SystemConf\.ts: was not read within 2000 ms/, 2000],
-  ['process.exit(0);', 'refused', /SystemConf\.ts: ends the process that reads it/],
-  ['await 0; process.exit(3);', 'refused', /SystemConf\.ts: ends the process that reads it/],
+  ['process.exit(0);', 'refused', /SystemConf\.ts: calls process\.exit\(\) while it is read/],
+  ['await 0; process.exit(3);', 'refused', /SystemConf\.ts: calls process\.exit\(\) while it is read/],
   [
     'const a = []; for (;;) a.push(new Array(1e6).fill(a.length));',
     'refused',
@@ -60,6 +61,10 @@ test.each([
 ] as const)('files that say %s harm nobody', async (system, kind, text, deadlineMs: number = READ_AGAIN_MS) => {
   const read = await readAgain({ cwd: files(system), env: {} }, deadlineMs);
   expect(read).toMatchObject({ ok: false, fault: { kind, text: expect.stringMatching(text) } });
+});
+
+test('whatever a start has the time to read a reload has it too', () => {
+  expect(READ_AGAIN_MS).toBeGreaterThan(READING_MS);
 });
 
 test('what keeps the thread from being started is an answer too', async () => {

@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -123,10 +124,28 @@ test('five builds stay, and one that a process holds open', async () => {
   expect(builds()).not.toContain(second);
 });
 
+const linked = (): string => path.join(folder, 'node_modules', '.bin', 'spush');
+
+test('links the executable, for npx', async () => {
+  mkdirSync(path.dirname(linked()));
+  await built(1);
+  expect(readlinkSync(linked())).toBe('../../bin/spush.js');
+});
+
+test('where the executable cannot be linked the program is built all the same, and that is said', async () => {
+  // Nothing can be made in it, by root neither.
+  symlinkSync('/proc/self/fdinfo', path.dirname(linked()));
+  const { exitCode, output } = await build();
+  expect(exitCode).toBe(0);
+  expect(output).toMatch(/^built dist\/[0-9a-f]{12}\nnpx spush does not run this program: E\w+: /);
+  expect(builds()).toEqual([current()]);
+});
+
 test('of several at once all end well', async () => {
   await built(1);
+  mkdirSync(path.dirname(linked()));
   const results = await Promise.all([build(), build(), build()]);
-  expect(results.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0]);
+  expect(results).toEqual(Array(3).fill({ exitCode: 0, output: `built dist/${current()}\n` }));
   expect(builds()).toEqual([current()]);
 });
 

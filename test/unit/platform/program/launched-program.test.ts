@@ -53,9 +53,9 @@ function launched(): LaunchedProgram {
 test('a build that comes later is run after a reload only', () => {
   const program = launched();
   addBuild('1', 'second');
-  expect(program.mainFile).toBe(built('1', 'first-of-1'));
+  expect(program.mainFileToStart()).toBe(built('1', 'first-of-1'));
   expect(program.renew().changedTo).toBe(path.dirname(built('1', 'second')));
-  expect(program.mainFile).toBe(built('1', 'second'));
+  expect(program.mainFileToStart()).toBe(built('1', 'second'));
   expect(program.renew().changedTo).toBe(null);
 });
 
@@ -64,16 +64,16 @@ test('a link that was moved to another release is followed by a reload, and undo
   moveLink('current', 'releases/2');
   const renewed = program.renew();
   expect(renewed.changedTo).toBe(path.dirname(built('2', 'first-of-2')));
-  expect(program.mainFile).toBe(built('2', 'first-of-2'));
+  expect(program.mainFileToStart()).toBe(built('2', 'first-of-2'));
   renewed.undo();
-  expect(program.mainFile).toBe(built('1', 'first-of-1'));
+  expect(program.mainFileToStart()).toBe(built('1', 'first-of-1'));
 });
 
 test('a build that was removed is replaced by the newest one', () => {
   const program = launched();
   addBuild('1', 'second');
   rmSync(path.dirname(built('1', 'first-of-1')), { recursive: true });
-  expect(program.mainFile).toBe(built('1', 'second'));
+  expect(program.mainFileToStart()).toBe(built('1', 'second'));
 });
 
 test('the executable may be called without its ending, as Node takes it so', () => {
@@ -106,5 +106,5 @@ test('a path that leads to no program is said, and the build stays', () => {
   const program = launched();
   rmSync(path.join(folder, 'current'));
   expect(() => program.renew()).toThrow(`no built program is found at ${launchPath}`);
-  expect(program.mainFile).toBe(built('1', 'first-of-1'));
+  expect(program.mainFileToStart()).toBe(built('1', 'first-of-1'));
 });

@@ -134,6 +134,36 @@ describe('a child of the master', () => {
     expect(setup.texts).toEqual(['a', 'b', 'gap']);
   });
 
+  it('begins a call that came during the start between the notes before and after it', async () => {
+    const start = deferred();
+    const setup = setUp({ start: () => start.promise });
+    const { handlers, side, texts } = setup;
+    handlers.calls['handoff.expect'] = () => {
+      texts.push('expect');
+      return {};
+    };
+    handlers.notes['handoff.cancel'] = () => void texts.push('cancel');
+    await ready(setup);
+    side.master.note('bus', { texts: ['before'] });
+    const expecting = side.master.call('handoff.expect', { sessions: [] }, { deadlineMs: 1000 });
+    side.master.note('handoff.cancel', { ids: [] });
+    start.resolve();
+    await expecting;
+    expect(texts).toEqual(['before', 'expect', 'cancel']);
+  });
+
+  it('answers a call that came during the start and cannot be begun with its fault', async () => {
+    const start = deferred();
+    const setup = setUp({ start: () => start.promise });
+    await ready(setup);
+    const asked = setup.side.master.call('crontab.run', { name: 'x', wait: false }, { deadlineMs: 1000 });
+    const other = setup.side.master.call('pendingCount', {}, { deadlineMs: 1000 });
+    start.resolve();
+    await expect(asked).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect(await other).toEqual({ pending: 5 });
+    expect(setup.side.noted('ready')).toHaveLength(1);
+  });
+
   it('hears a note that came after a call after it, also when both come at once', async () => {
     const setup = setUp();
     await ready(setup);

@@ -50,10 +50,14 @@ function setUp(options: { online: number[]; pending: Map<number, MessageItem[]>;
       const next = rest.length > limit ? uids.at(-1) : null;
       return { answers: [{ from: 'w', result: { uids, next } }], silent: options.silent ?? [] };
     },
-    publish: (event) => events.push(event),
-    published: async () => {
-      paced += 1;
-      onPaced();
+    bus: {
+      publish: (event) => events.push(event),
+      probe: async ({ deadlineMs }) => {
+        expect(deadlineMs).toBe(10_000);
+        paced += 1;
+        onPaced();
+        return { complete: true };
+      },
     },
     clock,
     resendMs: () => 30_000,
@@ -119,6 +123,16 @@ describe('sweep', () => {
     expect(Math.max(...reads)).toBe(100);
     expect(reads.reduce((a, b) => a + b, 0)).toBe(2500);
     expect(paced()).toBe(25);
+  });
+
+  it('fails when the bus takes nothing, and pushes no more', async () => {
+    const online = Array.from({ length: 200 }, (_, i) => i + 1);
+    const sweep = setUp({ online, pending: new Map(online.map((uid) => [uid, items(uid, 1)])) });
+    sweep.whenPaced(() => {
+      throw new SpushError('RPC_TIMEOUT', 'no answer of the bus');
+    });
+    await expect(sweep.run('comment')).rejects.toMatchObject({ code: 'RPC_TIMEOUT' });
+    expect(sweep.events).toHaveLength(100);
   });
 
   it('stops in the middle when its signal is raised', async () => {

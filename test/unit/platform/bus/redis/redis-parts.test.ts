@@ -17,9 +17,10 @@ import {
   SILENT_AFTER_MS,
 } from '../../../../../src/platform/bus/redis/members.js';
 import { NameTwins } from '../../../../../src/platform/bus/redis/name-twins.js';
-import { addressText, parseAddress } from '../../../../../src/platform/bus/redis/redis-link.js';
+import { parseAddress } from '../../../../../src/platform/bus/redis/redis-link.js';
 import { claimOnce } from '../../../../../src/platform/bus/redis/redis-nonces.js';
 import { UNSENT_BYTES_MAX, UnsentNews } from '../../../../../src/platform/bus/redis/unsent-news.js';
+import { addressText } from '../../../../../src/shared/base/host-and-port.js';
 import { CLOCK_STEPS_MS, FakeClock } from '../../../../support/fake-clock.js';
 import { recordedLog } from '../../../../support/recorded-log.js';
 
