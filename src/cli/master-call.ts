@@ -4,7 +4,7 @@
  */
 
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../platform/clock/system-clock.js';
 import { DEFAULT_MODE, locatePaths } from '../platform/config/config-paths.js';
@@ -17,7 +17,7 @@ import { shellWord } from '../shared/base/shell-word.js';
 import type { ControlArgsIn, ControlCommandName, ControlData } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
 import { type ControlCallOptions, callControl } from './control-client.js';
-import { realPath } from './environment-change.js';
+import { programFolderOf } from './folders.js';
 import { mastersElsewhere } from './masters-elsewhere.js';
 import { modeOf } from './start-options.js';
 
@@ -30,8 +30,7 @@ export interface MasterTarget {
 
 export function targetOf({ cwd, env, launchPath }: CliContext, options: GivenOptions): MasterTarget {
   const mode = modeOf(options);
-  const program = dirname(dirname(realPath(launchPath)));
-  return { mode, paths: locatePaths({ cwd, env, mode }), program };
+  return { mode, paths: locatePaths({ cwd, env, mode }), program: programFolderOf(launchPath) };
 }
 
 /** A master that runs and whose socket was removed makes it again within seconds. */

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { trustedOwner } from '../platform/instance/file-trust.js';
 import type { Environment } from '../shared/protocol/environment.js';
 import { callControl } from './control-client.js';
-import { isSameFolder } from './environment-change.js';
+import { isSameFolder } from './folders.js';
 
 export interface MasterElsewhere {
   readonly pid: number;
