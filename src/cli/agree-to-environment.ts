@@ -4,7 +4,6 @@
  * environment is not known (no record was kept, or it cannot be read), the start goes on.
  */
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { readPushEnv } from '../platform/config/bootstrap-file.js';
 import { locatePaths } from '../platform/config/config-paths.js';
 import type { Config, Paths } from '../platform/config/config-schema.js';
@@ -27,6 +26,7 @@ import {
   movedStore,
   type NewEnvironment,
 } from './environment-change.js';
+import { programFolderOf } from './folders.js';
 import { environmentFileOf } from './service-unit.js';
 import { loadOptionsOf, modeOf } from './start-options.js';
 
@@ -131,7 +131,7 @@ function howTo(
   ];
   if (running === null) {
     const file = environmentRecordFile(paths, mode);
-    const variables = environmentFileOf(paths.root, dirname(dirname(launchPath)));
+    const variables = environmentFileOf(paths.root, programFolderOf(launchPath));
     lines.push(`  to change it under systemd (variables: ${variables}): remove ${file}, then start`);
   }
   return lines.join('\n');
