@@ -3,9 +3,9 @@
  * that lacks the variable: it would start a second server and leave the first one as it is. They are found by the control
  * sockets that the kernel knows of, and asked who they are; those of other users do not answer.
  */
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { trustedOwner } from '../platform/instance/file-trust.js';
+import { unixSockets } from '../platform/instance/kernel-sockets.js';
 import type { Environment } from '../shared/protocol/environment.js';
 import { callControl } from './control-client.js';
 import { isSameFolder } from './folders.js';
@@ -26,14 +26,17 @@ export interface LookElsewhere {
 
 /** More are not asked. */
 const ASKED_MAX = 16;
-/** Number, references, protocol, flags (0x10000: it listens), type, state, inode, path. */
-const LISTENING = /^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ (\/.*)$/gm;
 
 export async function mastersElsewhere(look: LookElsewhere): Promise<MasterElsewhere[]> {
   const { mode, home } = look;
-  const name = join('Temp', `${mode}.sock`);
-  const sockets = (await listeningSockets()).filter(
-    (path) => path.endsWith(`/${name}`) && !isSameFolder(dirname(dirname(path)), home),
+  const paths = (await unixSockets()).flatMap(({ path, listens }) =>
+    listens && path !== null ? [path] : [],
+  );
+  const sockets = [...new Set(paths)].filter(
+    (path) =>
+      path.startsWith('/') &&
+      path.endsWith(`/Temp/${mode}.sock`) &&
+      !isSameFolder(dirname(dirname(path)), home),
   );
   const found = await Promise.all(sockets.slice(0, ASKED_MAX).map((socket) => askWhoItIs(socket, look)));
   return found.filter((master) => master !== null);
@@ -51,15 +54,4 @@ async function askWhoItIs(socket: string, look: LookElsewhere): Promise<MasterEl
     // Another user's, an earlier version's, one that hangs or is of a container: it was not asked for, and is no hindrance.
     return null;
   }
-}
-
-async function listeningSockets(): Promise<string[]> {
-  let table: string;
-  try {
-    table = await readFile('/proc/net/unix', 'utf8');
-  } catch {
-    // /proc is not readable here: no other master can be found.
-    return [];
-  }
-  return [...new Set([...table.matchAll(LISTENING)].map(([, path = '']) => path))];
 }
