@@ -7,7 +7,7 @@ import { readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ENV_NAMES, type Paths } from '../../platform/config/config-schema.js';
 import { environmentRecordFile, readEnvironmentRecord } from '../../platform/instance/environment-record.js';
-import { readInstance } from '../../platform/instance/instance-file.js';
+import { type Instance, readInstance } from '../../platform/instance/instance-file.js';
 import { assertEnoughDescriptors, descriptorLimit } from '../../platform/limits/descriptors.js';
 import { isSpushError, SpushError } from '../../shared/base/errors.js';
 import { shellWord } from '../../shared/base/shell-word.js';
@@ -36,15 +36,18 @@ export const serverRestart: CliAction = {
     const started = await askHowStarted(context, given);
     const options = withSettings(given, started.settings ?? {});
     const { paths, program } = targetOf(context, options);
-    if (started.pid !== undefined) await refuseServiceMaster(started.pid);
+    // One that hangs says nothing, and is stopped by a signal.
+    const before = await readInstance(paths);
+    const pid = before.state === 'running' ? before.pid : started.pid;
+    if (pid !== undefined) await refuseServiceMaster(pid);
     else if (!options.flag('yes')) await refuseAnother(context, options, { paths, program });
     const running = started.environment ?? null;
     // A fault found after the stop would leave nothing running.
     const loaded = await loadInSameEnvironment(context, options, { action: 'restart', running });
-    const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths));
+    const instance = await readInstance(paths);
+    const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths, instance));
     // What keeps it from starting is said while it still runs.
     if (!detached) refuseInForeignCluster();
-    const instance = await readInstance(paths);
     if (instance.state === 'running') {
       assertEnoughDescriptors(loaded.config, descriptorLimit());
       await refuseImpossibleListening(loaded.config, instance.pid);
@@ -78,8 +81,6 @@ async function refuseAnother(
   { paths, program }: Omit<MasterTarget, 'mode'>,
 ): Promise<void> {
   const mode = modeOf(options);
-  // One that does not answer is here all the same.
-  if ((await readInstance(paths)).state === 'running') return;
   const record = await readEnvironmentRecord(environmentRecordFile(paths, mode));
   // A home that was named, and in which this mode has run, is the one that is meant.
   if (env['SPUSH_HOME'] && record.state !== 'none') return;
@@ -135,8 +136,7 @@ async function stopFirst(context: CliContext, options: GivenOptions): Promise<vo
 }
 
 /** Of a master that does not say it: in the background it writes to its log, in the foreground to a terminal or a pipe. */
-async function ranInBackground(paths: Paths): Promise<boolean> {
-  const instance = await readInstance(paths);
+async function ranInBackground(paths: Paths, instance: Instance): Promise<boolean> {
   if (instance.state !== 'running') return false;
   try {
     return dirname(await readlink(`/proc/${instance.pid}/fd/1`)) === paths.log;
