@@ -92,7 +92,6 @@ async function refuseAnother(
     ({ pid, environment: { env: pushEnv, root, home } }) =>
       `  pid ${pid}: PUSHENV ${pushEnv} (${ENV_NAMES[pushEnv]}), SPUSH_HOME ${home}, SPUSH_ROOT ${root}`,
   );
-  const why = env['SPUSH_HOME'] ? 'the variable SPUSH_HOME says so' : `SPUSH_HOME is not set; in ${cwd}`;
   const { environment } = first;
   const variables = [
     ...(environment.envSource === 'PUSHENV' ? [`PUSHENV=${environment.env}`] : []),
@@ -102,7 +101,7 @@ async function refuseAnother(
   throw new SpushError(
     'ENVIRONMENT_CHANGED',
     [
-      `no server of mode ${mode} runs in ${home} (${why}), but elsewhere:`,
+      `no server of mode ${mode} runs in ${home} (${whyHome(env, cwd)}), but elsewhere:`,
       ...lines,
       'nothing was stopped or started',
       `  to restart that one: ${variables.join(' ')} spush server restart -mode=${mode}`,
@@ -110,6 +109,13 @@ async function refuseAnother(
     ].join('\n'),
     { detail: { others } },
   );
+}
+
+/** Without both variables the home goes by the folder in which the command was typed, which is there: else it would be refused. */
+function whyHome(env: NodeJS.ProcessEnv, cwd: string | null): string {
+  if (env['SPUSH_HOME']) return 'the variable SPUSH_HOME says so';
+  if (env['SPUSH_ROOT']) return 'SPUSH_HOME is not set, and the variable SPUSH_ROOT says so';
+  return `SPUSH_HOME is not set; in ${cwd}`;
 }
 
 /** The options as given, over those of the running server. */

@@ -282,6 +282,15 @@ describe('a restart', () => {
     expect(stderr).toContain(
       `PUSHENV=1 SPUSH_ROOT=${there.root} SPUSH_HOME=${there.root} spush server restart`,
     );
+    // Where the folder is gone there is none to be named, nor did it decide.
+    const byRoot = { launchPath, cwd: null, env: { SPUSH_ROOT: here.root } };
+    expect((await worldAfter(null, byRoot).run('server', 'restart')).stderr).toContain(
+      `runs in ${here.root} (SPUSH_HOME is not set, and the variable SPUSH_ROOT says so), but elsewhere:`,
+    );
+    const byHome = { launchPath, env: { SPUSH_ROOT: here.root, SPUSH_HOME: here.root } };
+    expect((await worldAfter(null, byHome).run('server', 'restart')).stderr).toContain(
+      `runs in ${here.root} (the variable SPUSH_HOME says so), but elsewhere:`,
+    );
     const agreed = worldAfter(null, { launchPath });
     expect(await agreed.run('server', 'restart', '--yes')).toMatchObject({ exitCode: 0 });
     // A home that was named, and in which this mode has run, is meant.
