@@ -1,7 +1,7 @@
 /**
  * Masters of a mode that run in another SPUSH_HOME. A restart that finds none in its own home was most likely typed in a shell
  * that lacks the variable: it would start a second server and leave the first one as it is. They are found by the control
- * sockets that the kernel knows of, and asked who they are; those of other users do not answer.
+ * sockets that the kernel knows of, and asked who they are; those of other users are not asked, even by root.
  */
 import { dirname } from 'node:path';
 import { trustedOwner } from '../platform/instance/file-trust.js';
@@ -36,22 +36,32 @@ export async function mastersElsewhere(look: LookElsewhere): Promise<MasterElsew
     (path) =>
       path.startsWith('/') &&
       path.endsWith(`/Temp/${mode}.sock`) &&
-      !isSameFolder(dirname(dirname(path)), home),
+      !isSameFolder(dirname(dirname(path)), home) &&
+      isOwn(path),
   );
   const found = await Promise.all(sockets.slice(0, ASKED_MAX).map((socket) => askWhoItIs(socket, look)));
   return found.filter((master) => master !== null);
 }
 
+/** What it answers becomes a command to be copied, which runs the files of its root: root would run those of another user. */
+function isOwn(socket: string): boolean {
+  try {
+    return trustedOwner(socket, 'socket') === process.geteuid?.();
+  } catch {
+    // Gone, not ours to look at, or others can write there: passed over, as this is only a hint.
+    return false;
+  }
+}
+
 async function askWhoItIs(socket: string, look: LookElsewhere): Promise<MasterElsewhere | null> {
   const { mode, root, program, answerMs } = look;
   try {
-    trustedOwner(socket, 'socket');
     const { pid, environment } = await callControl({ mode, socket }, 'ping', {}, { deadlineMs: answerMs });
     if (environment === undefined) return null;
     const isMeant = isSameFolder(environment.root, root) || isSameFolder(environment.program, program);
     return isMeant ? { pid, environment } : null;
   } catch {
-    // Another user's, an earlier version's, one that hangs or is of a container: it was not asked for, and is no hindrance.
+    // Of an earlier version, hanging, or in a container: passed over, as this is only a hint.
     return null;
   }
 }
