@@ -12,6 +12,7 @@ import { didYouMean } from '../../shared/base/nearest.js';
 import type { RunningKey } from '../../shared/protocol/control-commands.js';
 import { type CliAction, JSON_OPTION } from '../action.js';
 import { configValue } from '../config-value.js';
+import { failureOf } from '../failure.js';
 import { askRunningConfig, type RunningConfig } from '../running-config.js';
 import { printRunning, type RunningFacts, runningFacts } from '../running-report.js';
 import { loadOptionsOf, modeOf, START_OPTIONS } from '../start-options.js';
@@ -38,7 +39,8 @@ export const configShow: CliAction = {
     if (options.flag('json')) {
       const { differences: _, ...server } = facts;
       const faults = here.fault?.detail['faults'] ?? [];
-      terminal.printJson({ keys: jsonKeys(rows, runningKeys, facts), running: server, faults });
+      const error = here.fault === null ? {} : { error: failureOf(here.fault) };
+      terminal.printJson({ keys: jsonKeys(rows, runningKeys, facts), running: server, faults, ...error });
     } else {
       const root = here.loaded?.config.paths.root ?? null;
       const shown = { rows, runningKeys, root, one: word !== undefined };

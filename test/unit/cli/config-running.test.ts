@@ -100,6 +100,9 @@ test('a shell in which the configuration is faulty still learns what runs, exit 
   expect(checked.stderr).toMatch(/the same files are right: it would accept a reload\n$/);
   const json = JSON.parse((await world.run('config', 'show', '--json')).stdout) as { keys: object[] };
   expect(json).toMatchObject({ faults: [{ where: 'SPUSH_PORT' }], running: { state: 'answered' } });
+  const message = expect.stringContaining('Port is "x"');
+  const detail = { faults: [{ where: 'SPUSH_PORT' }] };
+  expect(json).toMatchObject({ error: { code: 'CONFIG_INVALID', message, exitCode: 78, detail } });
   expect(json.keys[0]).toEqual({
     file: null,
     key: 'PUSHENV',
