@@ -29,6 +29,7 @@ import {
 import { programFolderOf } from './folders.js';
 import { environmentFileOf } from './service-unit.js';
 import { loadOptionsOf, modeOf } from './start-options.js';
+import { typedOptions } from './typed-options.js';
 
 export const YES_OPTION: OptionSpec = {
   name: 'yes',
@@ -42,6 +43,8 @@ export interface Agreement {
   readonly action: 'start' | 'restart';
   /** Of the server that runs; null: none does, or it does not say. */
   readonly running: Environment | null;
+  /** Of this command alone, without what a restart keeps of the running server. */
+  readonly typed: GivenOptions;
 }
 
 /** Loads the configuration, and asks when it is of another environment. Rejects with ENVIRONMENT_CHANGED, or CONFIG_INVALID. */
@@ -109,28 +112,26 @@ async function agree(context: CliContext, options: GivenOptions, question: Quest
   if (question.mayAsk) {
     const answer = await person.ask(`this ${text}\nGo on? (y/N) `);
     if (/^y(es)?$/i.test(answer.trim())) return;
-    throw new SpushError('ENVIRONMENT_CHANGED', howTo(question, context, options));
+    throw new SpushError('ENVIRONMENT_CHANGED', howTo(question, context));
   }
-  throw new SpushError('ENVIRONMENT_CHANGED', `this ${text}\n${howTo(question, context, options)}`, {
+  throw new SpushError('ENVIRONMENT_CHANGED', `this ${text}\n${howTo(question, context)}`, {
     detail: { changes },
   });
 }
 
 function howTo(
-  { action, before, after, running, paths }: Question,
+  { action, typed, before, after, running, paths }: Question,
   { env, launchPath }: CliContext,
-  options: GivenOptions,
 ): string {
-  const mode = modeOf(options);
   const keeping = keepingVariables(before, changesOf(before, after, env));
-  const command = `spush server ${action}${options.flag('d') ? ' -d' : ''} -mode=${mode}`;
+  const command = `spush server ${action} ${typedOptions(typed)}`;
   const lines = [
     'nothing was stopped or started',
     `  to stay in the environment: ${keeping} ${command}`,
     `  to change it: ${command} --yes`,
   ];
   if (running === null) {
-    const file = environmentRecordFile(paths, mode);
+    const file = environmentRecordFile(paths, modeOf(typed));
     const variables = environmentFileOf(paths.root, programFolderOf(launchPath));
     lines.push(`  to change it under systemd (variables: ${variables}): remove ${file}, then start`);
   }

@@ -43,7 +43,11 @@ export const serverRestart: CliAction = {
     else if (!options.flag('yes')) await refuseAnother(context, options, { paths, program });
     const running = started.environment ?? null;
     // A fault found after the stop would leave nothing running.
-    const loaded = await loadInSameEnvironment(context, options, { action: 'restart', running });
+    const loaded = await loadInSameEnvironment(context, options, {
+      action: 'restart',
+      running,
+      typed: given,
+    });
     const instance = await readInstance(paths);
     const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths, instance));
     // What keeps it from starting is said while it still runs.

@@ -37,7 +37,11 @@ export const serverStart: CliAction = {
       await refuseSecondStart(paths);
       refuseHomeOfOthers(paths);
     }
-    const loaded = await loadInSameEnvironment(context, options, { action: 'start', running: null });
+    const loaded = await loadInSameEnvironment(context, options, {
+      action: 'start',
+      running: null,
+      typed: options,
+    });
     return startServer(context, options, { loaded, detached: options.flag('d') === true });
   },
 };
