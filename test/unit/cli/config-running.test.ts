@@ -1,7 +1,10 @@
 /** `config show` and `config check` beside a running server. */
+import { symlinkSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { type CliWorldOptions, cliWorld } from '../../support/cli-world.js';
 import { controlServer } from '../../support/control-server.js';
+import { tempFolder } from '../../support/temp-folder.js';
 
 const PING = [{ id: 1, ok: true, data: { pid: 42, mode: 'websocket' } }];
 const SAME = { source: 'default', from: 'default', apply: 'live', same: true, next: null, inFiles: null };
@@ -143,4 +146,11 @@ test('a server with its files elsewhere is told', async () => {
   const { world } = await running({}, { root: '/elsewhere' });
   const { stdout } = await world.run('config', 'check');
   expect(stdout).toContain(`has its files in /elsewhere, this shell in ${world.root}`);
+});
+
+test('a server with its files in the same folder by another path is not taken for one elsewhere', async () => {
+  const link = path.join(tempFolder(), 'current');
+  const { world } = await running({}, { root: link });
+  symlinkSync(world.root, link);
+  expect((await world.run('config', 'check')).stdout).not.toContain('has its files in');
 });
