@@ -11,6 +11,7 @@ import { listenHosts } from '../platform/config/listen-hosts.js';
 import type { MasterInfo } from '../platform/instance/run-master.js';
 import { effectiveMaxLinks } from '../platform/limits/descriptors.js';
 import { PACKAGE_ROOT } from '../platform/program/program-files.js';
+import { modeOption } from './start-options.js';
 import type { Paint } from './terminal.js';
 
 export const LOGO = [
@@ -68,10 +69,6 @@ export function startedText({ pid }: MasterInfo, mode: string, detached: boolean
   const where = detached ? 'in the background' : 'in the foreground, Ctrl+C stops it';
   const end = detached ? `; spush server stop${modeOption(mode)} ends it` : '';
   return `server start as pid ${pid}, ${where}${end}`;
-}
-
-function modeOption(mode: string): string {
-  return mode === 'websocket' ? '' : ` -mode=${mode}`;
 }
 
 /** How a reader connects and how the main site pushes to it, to be copied. */
