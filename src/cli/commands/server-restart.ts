@@ -5,7 +5,7 @@
  */
 import { readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ENV_NAMES, type Paths } from '../../platform/config/config-schema.js';
+import type { Paths } from '../../platform/config/config-schema.js';
 import { environmentRecordFile, readEnvironmentRecord } from '../../platform/instance/environment-record.js';
 import { type Instance, readInstance } from '../../platform/instance/instance-file.js';
 import { assertEnoughDescriptors, descriptorLimit } from '../../platform/limits/descriptors.js';
@@ -14,6 +14,7 @@ import { shellWord } from '../../shared/base/shell-word.js';
 import type { ControlData } from '../../shared/protocol/control-commands.js';
 import type { CliAction, CliContext, GivenOptions } from '../action.js';
 import { loadInSameEnvironment } from '../agree-to-environment.js';
+import { envText } from '../env-text.js';
 import { refuseInForeignCluster } from '../foreign-cluster.js';
 import { askMaster, type MasterTarget, targetOf } from '../master-call.js';
 import { mastersElsewhere } from '../masters-elsewhere.js';
@@ -94,7 +95,7 @@ async function refuseAnother(
   if (first === undefined) return;
   const lines = others.map(
     ({ pid, environment: { env: pushEnv, root, home } }) =>
-      `  pid ${pid}: PUSHENV ${pushEnv} (${ENV_NAMES[pushEnv]}), SPUSH_HOME ${home}, SPUSH_ROOT ${root}`,
+      `  pid ${pid}: PUSHENV ${envText(pushEnv)}, SPUSH_HOME ${home}, SPUSH_ROOT ${root}`,
   );
   const { environment } = first;
   const variables = [
