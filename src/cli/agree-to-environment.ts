@@ -27,6 +27,7 @@ import {
   type NewEnvironment,
 } from './environment-change.js';
 import { programFolderOf } from './folders.js';
+import { agrees } from './person.js';
 import { environmentFileOf } from './service-unit.js';
 import { loadOptionsOf, modeOf } from './start-options.js';
 import { typedOptions } from './typed-options.js';
@@ -110,8 +111,7 @@ async function agree(context: CliContext, options: GivenOptions, question: Quest
     return;
   }
   if (question.mayAsk) {
-    const answer = await person.ask(`this ${text}\nGo on? (y/N) `);
-    if (/^y(es)?$/i.test(answer.trim())) return;
+    if (await agrees(person, `this ${text}\nGo on?`)) return;
     throw new SpushError('ENVIRONMENT_CHANGED', howTo(question, context));
   }
   throw new SpushError('ENVIRONMENT_CHANGED', `this ${text}\n${howTo(question, context)}`, {
