@@ -6,6 +6,7 @@
 import { readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Paths } from '../../platform/config/config-schema.js';
+import { refuseHomeOfOthers } from '../../platform/config/usable-home.js';
 import { environmentRecordFile, readEnvironmentRecord } from '../../platform/instance/environment-record.js';
 import { type Instance, readInstance } from '../../platform/instance/instance-file.js';
 import { assertEnoughDescriptors, descriptorLimit } from '../../platform/limits/descriptors.js';
@@ -53,6 +54,7 @@ export const serverRestart: CliAction = {
     const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths, instance));
     // What keeps it from starting is said while it still runs.
     if (!detached) refuseInForeignCluster();
+    refuseHomeOfOthers(paths);
     if (instance.state === 'running') {
       assertEnoughDescriptors(loaded.config, descriptorLimit());
       await refuseImpossibleListening(loaded.config, instance.pid);
