@@ -105,16 +105,17 @@ async function agree(context: CliContext, options: GivenOptions, question: Quest
   const { person, terminal, env } = context;
   const changes = changesOf(question.before, question.after, env);
   if (changes.length === 0) return;
-  const text = `${question.action} would change the environment of mode ${modeOf(options)}:\n${changeLines(changes)}`;
+  const told = (verb: 'changes' | 'would change'): string =>
+    `this ${question.action} ${verb} the environment of mode ${modeOf(options)}:\n${changeLines(changes)}`;
   if (options.flag('yes')) {
-    terminal.printError(`this ${text.replace(' would change ', ' changes ')}`);
+    terminal.printError(told('changes'));
     return;
   }
   if (question.mayAsk) {
-    if (await agrees(person, `this ${text}\nGo on?`)) return;
+    if (await agrees(person, `${told('would change')}\nGo on?`)) return;
     throw new SpushError('ENVIRONMENT_CHANGED', howTo(question, context));
   }
-  throw new SpushError('ENVIRONMENT_CHANGED', `this ${text}\n${howTo(question, context)}`, {
+  throw new SpushError('ENVIRONMENT_CHANGED', `${told('would change')}\n${howTo(question, context)}`, {
     detail: { changes },
   });
 }
