@@ -32,9 +32,10 @@ export const configShow: CliAction = {
     const running = await askRunningConfig(context, options, here.loaded);
     // Nothing is known of any key.
     if (here.fault !== null && running.state !== 'answered') throw here.fault;
-    const rows = here.loaded === null ? [] : describeConfig(here.loaded).filter(({ key }) => isWanted(key));
+    const allRows = here.loaded === null ? [] : describeConfig(here.loaded);
+    const rows = allRows.filter(({ key }) => isWanted(key));
     const runningKeys = keysOf(running).filter(({ key }) => isWanted(key));
-    const all = runningFacts(running, here.loaded === null ? [] : describeConfig(here.loaded));
+    const all = runningFacts(running, allRows);
     const facts = { ...all, differences: all.differences.filter(({ key }) => isWanted(key)) };
     if (options.flag('json')) {
       const { differences: _, ...server } = facts;
