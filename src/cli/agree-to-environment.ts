@@ -4,7 +4,6 @@
  * environment is not known (no record was kept, or it cannot be read), the start goes on.
  */
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { readPushEnv } from '../platform/config/bootstrap-file.js';
 import { locatePaths } from '../platform/config/config-paths.js';
 import type { Config, Paths } from '../platform/config/config-schema.js';
@@ -27,8 +26,11 @@ import {
   movedStore,
   type NewEnvironment,
 } from './environment-change.js';
+import { programFolderOf } from './folders.js';
+import { agrees } from './person.js';
 import { environmentFileOf } from './service-unit.js';
 import { loadOptionsOf, modeOf } from './start-options.js';
+import { typedOptions } from './typed-options.js';
 
 export const YES_OPTION: OptionSpec = {
   name: 'yes',
@@ -42,6 +44,8 @@ export interface Agreement {
   readonly action: 'start' | 'restart';
   /** Of the server that runs; null: none does, or it does not say. */
   readonly running: Environment | null;
+  /** Of this command alone, without what a restart keeps of the running server. */
+  readonly typed: GivenOptions;
 }
 
 /** Loads the configuration, and asks when it is of another environment. Rejects with ENVIRONMENT_CHANGED, or CONFIG_INVALID. */
@@ -101,37 +105,35 @@ async function agree(context: CliContext, options: GivenOptions, question: Quest
   const { person, terminal, env } = context;
   const changes = changesOf(question.before, question.after, env);
   if (changes.length === 0) return;
-  const text = `${question.action} would change the environment of mode ${modeOf(options)}:\n${changeLines(changes)}`;
+  const told = (verb: 'changes' | 'would change'): string =>
+    `this ${question.action} ${verb} the environment of mode ${modeOf(options)}:\n${changeLines(changes)}`;
   if (options.flag('yes')) {
-    terminal.printError(`this ${text.replace(' would change ', ' changes ')}`);
+    terminal.printError(told('changes'));
     return;
   }
   if (question.mayAsk) {
-    const answer = await person.ask(`this ${text}\nGo on? (y/N) `);
-    if (/^y(es)?$/i.test(answer.trim())) return;
-    throw new SpushError('ENVIRONMENT_CHANGED', howTo(question, context, options));
+    if (await agrees(person, `${told('would change')}\nGo on?`)) return;
+    throw new SpushError('ENVIRONMENT_CHANGED', howTo(question, context));
   }
-  throw new SpushError('ENVIRONMENT_CHANGED', `this ${text}\n${howTo(question, context, options)}`, {
+  throw new SpushError('ENVIRONMENT_CHANGED', `${told('would change')}\n${howTo(question, context)}`, {
     detail: { changes },
   });
 }
 
 function howTo(
-  { action, before, after, running, paths }: Question,
+  { action, typed, before, after, running, paths }: Question,
   { env, launchPath }: CliContext,
-  options: GivenOptions,
 ): string {
-  const mode = modeOf(options);
   const keeping = keepingVariables(before, changesOf(before, after, env));
-  const command = `spush server ${action}${options.flag('d') ? ' -d' : ''} -mode=${mode}`;
+  const command = `spush server ${action} ${typedOptions(typed)}`;
   const lines = [
     'nothing was stopped or started',
     `  to stay in the environment: ${keeping} ${command}`,
     `  to change it: ${command} --yes`,
   ];
   if (running === null) {
-    const file = environmentRecordFile(paths, mode);
-    const variables = environmentFileOf(paths.root, dirname(dirname(launchPath)));
+    const file = environmentRecordFile(paths, modeOf(typed));
+    const variables = environmentFileOf(paths.root, programFolderOf(launchPath));
     lines.push(`  to change it under systemd (variables: ${variables}): remove ${file}, then start`);
   }
   return lines.join('\n');

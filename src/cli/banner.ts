@@ -6,11 +6,13 @@
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, relative } from 'node:path';
-import { type Config, ENV_NAMES } from '../platform/config/config-schema.js';
+import type { Config } from '../platform/config/config-schema.js';
 import { listenHosts } from '../platform/config/listen-hosts.js';
 import type { MasterInfo } from '../platform/instance/run-master.js';
 import { effectiveMaxLinks } from '../platform/limits/descriptors.js';
 import { PACKAGE_ROOT } from '../platform/program/program-files.js';
+import { envText } from './env-text.js';
+import { modeOption } from './start-options.js';
 import type { Paint } from './terminal.js';
 
 export const LOGO = [
@@ -45,7 +47,7 @@ export function banner(options: BannerOptions): string {
   const [first = ''] = at.open;
   const items: (readonly [string, string])[] = [
     ['main server', `SPUSH_WEB_SOCKET, spush ${version}, node ${process.versions.node}`],
-    ['run mode', `${mode}, pushenv ${env} (${ENV_NAMES[env]})`],
+    ['run mode', `${mode}, pushenv ${envText(env)}`],
     ['listen address', at.listen],
     ['websocket', at.open.map((address) => `ws${secure}://${address}/`).join(' ')],
     ['http', `http${secure}://${first}/readyz (health), /openapi.json (API)`],
@@ -68,10 +70,6 @@ export function startedText({ pid }: MasterInfo, mode: string, detached: boolean
   const where = detached ? 'in the background' : 'in the foreground, Ctrl+C stops it';
   const end = detached ? `; spush server stop${modeOption(mode)} ends it` : '';
   return `server start as pid ${pid}, ${where}${end}`;
-}
-
-function modeOption(mode: string): string {
-  return mode === 'websocket' ? '' : ` -mode=${mode}`;
 }
 
 /** How a reader connects and how the main site pushes to it, to be copied. */

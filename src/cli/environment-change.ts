@@ -2,10 +2,11 @@
  * What a start or restart would change of the environment, in words: from what to what, and which variable or file says so.
  * Another database server of the same kind is an ordinary change of the configuration: it is told, and needs no consent.
  */
-import { realpathSync } from 'node:fs';
-import { ENV_NAMES, type PushEnv } from '../platform/config/config-schema.js';
+import type { PushEnv } from '../platform/config/config-schema.js';
 import { shellWord } from '../shared/base/shell-word.js';
 import type { Environment } from '../shared/protocol/environment.js';
+import { envText } from './env-text.js';
+import { isSameFolder } from './folders.js';
 
 /** The environment that a start would take; where messages are kept is not known while the configuration is faulty. */
 export type NewEnvironment = Omit<Environment, 'store'> & { readonly store: string | null };
@@ -66,25 +67,6 @@ export function keepingVariables(before: Environment, changes: readonly Environm
   if (changes.some(({ what }) => what === 'PUSHENV')) set.push(`PUSHENV=${before.env}`);
   if (changes.some(({ what }) => what === 'SPUSH_ROOT')) set.push(`SPUSH_ROOT=${shellWord(before.root)}`);
   return set.join(' ');
-}
-
-/** By links one folder has several paths. */
-export function isSameFolder(a: string, b: string): boolean {
-  return a === b || realPath(a) === realPath(b);
-}
-
-/** The path itself where it is gone, or not ours to look at. */
-export function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    // Whoever compares it goes by its name.
-    return path;
-  }
-}
-
-function envText(env: PushEnv): string {
-  return `${env} (${ENV_NAMES[env]})`;
 }
 
 function kindOf(env: PushEnv): string {

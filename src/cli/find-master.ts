@@ -18,24 +18,21 @@ export async function findMaster(target: MasterTarget, answerMs: number): Promis
   if (instance.state === 'running') return instance.master;
   if (instance.state === 'denied') throw notTold(target, 'CONTROL_NO_PERMISSION', instance.reason);
   if (await isListening(paths)) return askForMaster(target, answerMs);
+  const notHere = (why: string) => notRunning(target, { why, deadlineMs: answerMs });
   switch (instance.state) {
     case 'none':
-      throw await notRunning(target, `there is no pid file at ${paths.pidFile}`);
+      throw await notHere(`there is no pid file at ${paths.pidFile}`);
     case 'elsewhere':
-      throw await notRunning(
-        target,
+      throw await notHere(
         `pid ${instance.pid} in ${paths.pidFile} is of another container, and nobody listens on ${paths.socket}`,
       );
     case 'broken':
       if (instance.isUntrusted) throw notTold(target, 'STOP_FAILED', instance.reason);
-      throw await notRunning(target, `${instance.reason}; the next start sets it aside`);
+      throw await notHere(`${instance.reason}; the next start sets it aside`);
     case 'stale': {
       const removed = await removeStaleInstance(paths, instance);
       const what = removed ? 'the stale file is removed' : 'another start is replacing the stale file';
-      throw await notRunning(
-        target,
-        `pid ${instance.pid} in ${paths.pidFile} is not its master any more; ${what}`,
-      );
+      throw await notHere(`pid ${instance.pid} in ${paths.pidFile} is not its master any more; ${what}`);
     }
   }
 }

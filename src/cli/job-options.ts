@@ -18,8 +18,9 @@ export function jobNameOf(options: GivenOptions, action: string): string {
   throw new SpushError('USAGE', `the name of the job must be given: spush crontab ${action} --name=JOB`);
 }
 
-/** What a rule is made of; what a shell has put in the place of a star is not. */
-const RULE_FIELD = /^[\d*?,/#LWA-Z-]+$/;
+/** What a rule is made of, names of months and weekdays too; what a shell has put in the place of a star is not. */
+const RULE_FIELD =
+  /^(?:[\d*?,/#LW-]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat)+$/i;
 
 /** Words behind a crontab command: the name of the job without its option, as in former times, or a rule without quotes. */
 export function explainJobWords(action: string) {
@@ -38,6 +39,8 @@ export function explainJobWords(action: string) {
     if (named === undefined && words.length === 1 && rule !== undefined) {
       return `a job is named by ${command} --rule=${JSON.stringify(rule)}`;
     }
+    // It was in quotes: the words are something else.
+    if (rule !== undefined && /\s/.test(rule.trim())) return null;
     const fields = [...(rule === undefined ? [] : [rule]), ...(rule === undefined ? behindName : words)];
     const isRule = fields.length === 5 && fields.every((field) => RULE_FIELD.test(field));
     const shown = isRule ? fields.join(' ') : '*/5 * * * *';

@@ -4,10 +4,10 @@
  */
 
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../platform/clock/system-clock.js';
-import { DEFAULT_MODE, locatePaths } from '../platform/config/config-paths.js';
+import { locatePaths } from '../platform/config/config-paths.js';
 import type { Paths } from '../platform/config/config-schema.js';
 import { readInstance } from '../platform/instance/instance-file.js';
 import { readProcessStat } from '../platform/instance/process-identity.js';
@@ -17,9 +17,9 @@ import { shellWord } from '../shared/base/shell-word.js';
 import type { ControlArgsIn, ControlCommandName, ControlData } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
 import { type ControlCallOptions, callControl } from './control-client.js';
-import { realPath } from './environment-change.js';
+import { programFolderOf } from './folders.js';
 import { mastersElsewhere } from './masters-elsewhere.js';
-import { modeOf } from './start-options.js';
+import { modeOf, modeOption } from './start-options.js';
 
 export interface MasterTarget {
   readonly mode: string;
@@ -30,8 +30,7 @@ export interface MasterTarget {
 
 export function targetOf({ cwd, env, launchPath }: CliContext, options: GivenOptions): MasterTarget {
   const mode = modeOf(options);
-  const program = dirname(dirname(realPath(launchPath)));
-  return { mode, paths: locatePaths({ cwd, env, mode }), program };
+  return { mode, paths: locatePaths({ cwd, env, mode }), program: programFolderOf(launchPath) };
 }
 
 /** A master that runs and whose socket was removed makes it again within seconds. */
@@ -86,12 +85,39 @@ export async function callMaster<C extends ControlCommandName>(
   }
 }
 
-/** `mode websocket is not running (no master …)`, with the other modes that are. */
-export async function notRunning({ mode, paths }: MasterTarget, why: string): Promise<SpushError> {
+export interface NotRunning {
+  readonly why: string;
+  /** What the call that found none would have waited for. */
+  readonly deadlineMs: number;
+  /** What to do where none runs elsewhere either. */
+  readonly nextStep?: string;
+}
+
+/** `mode websocket is not running: …`, with the other modes that run here, or the home in which one of this mode does. */
+export async function notRunning(
+  target: MasterTarget,
+  { why, deadlineMs, nextStep }: NotRunning,
+): Promise<SpushError> {
+  const hint = (await othersHere(target)) ?? (await oneElsewhere(target, deadlineMs)) ?? nextStep;
+  const text = `mode ${target.mode} is not running: ${why}${hint === undefined ? '' : `; ${hint}`}`;
+  return new SpushError('NOT_RUNNING', text);
+}
+
+async function othersHere({ paths }: MasterTarget): Promise<string | null> {
   const others = await runningModes(paths);
-  const hint =
-    others.length === 0 ? '' : `; running here: ${others.map((other) => `-mode=${other}`).join(', ')}`;
-  return new SpushError('NOT_RUNNING', `mode ${mode} is not running: ${why}${hint}`);
+  return others.length === 0 ? null : `running here: ${others.map((other) => `-mode=${other}`).join(', ')}`;
+}
+
+async function oneElsewhere(
+  { mode, paths, program }: MasterTarget,
+  deadlineMs: number,
+): Promise<string | null> {
+  const { root, home } = paths;
+  const answerMs = Math.min(deadlineMs, ELSEWHERE_MS);
+  const [other] = await mastersElsewhere({ mode, root, home, program, answerMs });
+  if (other === undefined) return null;
+  const { pid, environment } = other;
+  return `one runs as pid ${pid} with SPUSH_ROOT=${shellWord(environment.root)} SPUSH_HOME=${shellWord(environment.home)}`;
 }
 
 async function explainSilence(
@@ -109,38 +135,24 @@ async function explainSilence(
         { cause: error },
       );
     case 'stale':
-      return notRunning(
-        target,
-        `its master, pid ${instance.pid}, has ended without cleaning up (${paths.pidFile})`,
-      );
+      return notRunning(target, {
+        why: `its master, pid ${instance.pid}, has ended without cleaning up (${paths.pidFile})`,
+        deadlineMs,
+      });
     case 'broken':
-      return notRunning(
-        target,
-        `there is no control socket at ${paths.socket}, and its files say nothing (${instance.reason})`,
-      );
+      return notRunning(target, {
+        why: `there is no control socket at ${paths.socket}, and its files say nothing (${instance.reason})`,
+        deadlineMs,
+      });
     case 'elsewhere':
     case 'denied':
     case 'none':
-      return notRunning(
-        target,
-        `there is no control socket at ${paths.socket}${await nextStep(target, deadlineMs)}`,
-      );
+      return notRunning(target, {
+        why: `there is no control socket at ${paths.socket}`,
+        deadlineMs,
+        nextStep: `to start it: spush server start -d${modeOption(mode)} (a service: systemctl start)`,
+      });
   }
-}
-
-/** Another mode that runs here is named by `notRunning`. */
-async function nextStep({ mode, paths, program }: MasterTarget, deadlineMs: number): Promise<string> {
-  const { root, home } = paths;
-  if ((await runningModes(paths)).length > 0) return '';
-  const answerMs = Math.min(deadlineMs, ELSEWHERE_MS);
-  const [other] = await mastersElsewhere({ mode, root, home, program, answerMs });
-  if (other !== undefined) {
-    const { pid, environment } = other;
-    const variables = `SPUSH_ROOT=${shellWord(environment.root)} SPUSH_HOME=${shellWord(environment.home)}`;
-    return `; one runs as pid ${pid} with ${variables}`;
-  }
-  const option = mode === DEFAULT_MODE ? '' : ` -mode=${mode}`;
-  return `; to start it: spush server start -d${option} (a service: systemctl start)`;
 }
 
 async function explainSuspended(paths: Paths, error: SpushError): Promise<SpushError> {

@@ -1,14 +1,14 @@
 /**
  * Masters of a mode that run in another SPUSH_HOME. A restart that finds none in its own home was most likely typed in a shell
  * that lacks the variable: it would start a second server and leave the first one as it is. They are found by the control
- * sockets that the kernel knows of, and asked who they are; those of other users do not answer.
+ * sockets that the kernel knows of, and asked who they are; those of other users are not asked, even by root.
  */
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { trustedOwner } from '../platform/instance/file-trust.js';
+import { unixSockets } from '../platform/instance/kernel-sockets.js';
 import type { Environment } from '../shared/protocol/environment.js';
 import { callControl } from './control-client.js';
-import { isSameFolder } from './environment-change.js';
+import { isSameFolder } from './folders.js';
 
 export interface MasterElsewhere {
   readonly pid: number;
@@ -26,40 +26,42 @@ export interface LookElsewhere {
 
 /** More are not asked. */
 const ASKED_MAX = 16;
-/** Number, references, protocol, flags (0x10000: it listens), type, state, inode, path. */
-const LISTENING = /^\S+ \S+ \S+ 00010000 \S+ \S+ +\d+ (\/.*)$/gm;
 
 export async function mastersElsewhere(look: LookElsewhere): Promise<MasterElsewhere[]> {
   const { mode, home } = look;
-  const name = join('Temp', `${mode}.sock`);
-  const sockets = (await listeningSockets()).filter(
-    (path) => path.endsWith(`/${name}`) && !isSameFolder(dirname(dirname(path)), home),
+  const paths = (await unixSockets()).flatMap(({ path, listens }) =>
+    listens && path !== null ? [path] : [],
+  );
+  const sockets = [...new Set(paths)].filter(
+    (path) =>
+      path.startsWith('/') &&
+      path.endsWith(`/Temp/${mode}.sock`) &&
+      !isSameFolder(dirname(dirname(path)), home) &&
+      isOwn(path),
   );
   const found = await Promise.all(sockets.slice(0, ASKED_MAX).map((socket) => askWhoItIs(socket, look)));
   return found.filter((master) => master !== null);
 }
 
+/** What it answers becomes a command to be copied, which runs the files of its root: root would run those of another user. */
+function isOwn(socket: string): boolean {
+  try {
+    return trustedOwner(socket, 'socket') === process.geteuid?.();
+  } catch {
+    // Gone, not ours to look at, or others can write there: passed over, as this is only a hint.
+    return false;
+  }
+}
+
 async function askWhoItIs(socket: string, look: LookElsewhere): Promise<MasterElsewhere | null> {
   const { mode, root, program, answerMs } = look;
   try {
-    trustedOwner(socket, 'socket');
     const { pid, environment } = await callControl({ mode, socket }, 'ping', {}, { deadlineMs: answerMs });
     if (environment === undefined) return null;
     const isMeant = isSameFolder(environment.root, root) || isSameFolder(environment.program, program);
     return isMeant ? { pid, environment } : null;
   } catch {
-    // Another user's, an earlier version's, one that hangs or is of a container: it was not asked for, and is no hindrance.
+    // Of an earlier version, hanging, or in a container: passed over, as this is only a hint.
     return null;
   }
-}
-
-async function listeningSockets(): Promise<string[]> {
-  let table: string;
-  try {
-    table = await readFile('/proc/net/unix', 'utf8');
-  } catch {
-    // /proc is not readable here: no other master can be found.
-    return [];
-  }
-  return [...new Set([...table.matchAll(LISTENING)].map(([, path = '']) => path))];
 }

@@ -12,6 +12,11 @@ export interface Person {
   waitUnlessInterrupted(ms: number): Promise<boolean>;
 }
 
+/** Whether the person says yes; anything else is a no. */
+export async function agrees(person: Pick<Person, 'ask'>, question: string): Promise<boolean> {
+  return /^y(es)?$/i.test((await person.ask(`${question} (y/N) `)).trim());
+}
+
 export interface PersonStreams {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined };
   /** Not where the results go: they may be read by a program. */

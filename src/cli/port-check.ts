@@ -5,7 +5,7 @@
 import { createServer } from 'node:net';
 import type { Config } from '../platform/config/config-schema.js';
 import { listenHosts } from '../platform/config/listen-hosts.js';
-import { allListening, socketInodes } from '../platform/instance/listening-ports.js';
+import { allListening, socketInodes } from '../platform/instance/kernel-sockets.js';
 import { inTheWay, listenError, portTaken } from '../platform/instance/port-holder.js';
 
 /**

@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../platform/clock/system-clock.js';
-import { allListening, type ListeningPort, socketInodes } from '../platform/instance/listening-ports.js';
+import { allListening, type ListeningPort, socketInodes } from '../platform/instance/kernel-sockets.js';
 import {
   factsOf,
   identityIn,

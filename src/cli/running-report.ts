@@ -2,6 +2,7 @@
 import type { ConfigRow } from '../platform/config/describe-config.js';
 import type { ControlData } from '../shared/protocol/control-commands.js';
 import { type Difference, differenceOf } from './config-differences.js';
+import { isSameFolder } from './folders.js';
 import type { RunningConfig } from './running-config.js';
 import type { Terminal } from './terminal.js';
 
@@ -47,7 +48,7 @@ export function printRunning(
     return;
   }
   const server = `the running server (mode ${mode}, pid ${pid})`;
-  if (root !== null && facts.root !== root)
+  if (root !== null && facts.root !== null && !isSameFolder(facts.root, root))
     warn(`${server} has its files in ${facts.root}, this shell in ${root}`);
   if (fault !== null) warn(faultText(server, fault));
   if (differences.length === 0) {

@@ -3,27 +3,19 @@
  * started again when it dies or the machine boots, and the next `systemctl start` finds the mode taken.
  */
 import { readFile } from 'node:fs/promises';
+import { unlessGone } from '../platform/instance/proc-files.js';
 import { SpushError } from '../shared/base/errors.js';
 
-/** @throws SpushError USAGE */
-export async function refuseServiceMaster(pid: number): Promise<void> {
-  const environment = await readProc(pid, 'environ');
-  if (!/(?:^|\0)NOTIFY_SOCKET=[^\0]/.test(environment)) return;
-  const [, unit = 'spush.service'] = /\/([^/\n]+\.service)$/m.exec(await readProc(pid, 'cgroup')) ?? [];
-  const name = unit.replace(/\.service$/, '');
+/** @throws SpushError USAGE. Of one that has ended, or is of another user, the stop says so. */
+export async function refuseServiceMaster(pid: number, proc = '/proc'): Promise<void> {
+  const read = async (file: 'environ' | 'cgroup'): Promise<string> =>
+    (await unlessGone(readFile(`${proc}/${pid}/${file}`, 'utf8'))) ?? '';
+  if (!/(?:^|\0)NOTIFY_SOCKET=[^\0]/.test(await read('environ'))) return;
+  // The variable is inherited by whatever is typed inside a service or a container; the cgroup is the unit's own.
+  const [, name] = /\/([^/\n]+)\.service$/m.exec(await read('cgroup')) ?? [];
+  if (name === undefined) return;
   throw new SpushError(
     'USAGE',
     `the running server, pid ${pid}, was started by systemd: systemctl restart ${name} keeps it so. Nothing was stopped. To take it from systemd: systemctl stop ${name}, then spush server start -d`,
   );
-}
-
-/** Empty: it has ended, or is of another user, whom the stop will name. */
-async function readProc(pid: number, file: 'environ' | 'cgroup'): Promise<string> {
-  try {
-    return await readFile(`/proc/${pid}/${file}`, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM') return '';
-    throw error;
-  }
 }

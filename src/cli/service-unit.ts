@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { logOf } from '../platform/config/config-paths.js';
-import { isSameFolder } from './environment-change.js';
+import { isSameFolder } from './folders.js';
 
 export interface ServicePlaces {
   /** Absolute paths: the node program, bin/spush.js, SPUSH_ROOT, SPUSH_HOME and the folder of the logs. */

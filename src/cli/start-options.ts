@@ -26,6 +26,11 @@ export function modeOf(options: GivenOptions): string {
   return options.value('mode') ?? DEFAULT_MODE;
 }
 
+/** For a command that is printed: with the blank before it; the usual mode need not be named. */
+export function modeOption(mode: string): string {
+  return mode === DEFAULT_MODE ? '' : ` -mode=${mode}`;
+}
+
 export function loadOptionsOf(
   { cwd, env }: { cwd: string | null; env: NodeJS.ProcessEnv },
   options: GivenOptions,

@@ -1,8 +1,13 @@
 /** What systemd hears from a real spush: its notify protocol, spoken into a real socket by the real program. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Daemon } from '../support/daemon.js';
 import { NotifySocket } from '../support/notify-socket.js';
 import { outsideProgram } from '../support/outside-program.js';
+
+function isInService(): boolean {
+  return /\.service$/m.test(readFileSync('/proc/self/cgroup', 'utf8'));
+}
 
 const python = outsideProgram('python3', 'apt-get install python3');
 const systemdNotify = outsideProgram('systemd-notify', 'apt-get install systemd');
@@ -23,6 +28,8 @@ describe.skipIf(python === null || systemdNotify === null)('a service of systemd
     });
   });
   afterAll(async () => {
+    // It may be one that the last test has started.
+    await daemon?.run('server', 'stop', '-force');
     await daemon?.dispose();
     socket?.close();
   });
@@ -44,17 +51,17 @@ describe.skipIf(python === null || systemdNotify === null)('a service of systemd
     expect(said.filter((line) => line !== 'WATCHDOG=1')).toEqual(['RELOADING=1', 'READY=1']);
   });
 
-  test('is not restarted past systemd', async () => {
-    const { exitCode, stderr } = await daemon.run('server', 'restart', '-d');
-    expect(exitCode).toBe(2);
-    expect(stderr).toMatch(
-      /^the running server, pid \d+, was started by systemd: systemctl restart \S+ keeps it so\./,
-    );
-    expect((await daemon.run('server', 'status')).exitCode).toBe(0);
-  });
-
   test('says that it stops', async () => {
     expect((await daemon.run('server', 'stop')).exitCode).toBe(0);
     expect(await socket.until('STOPPING=1')).toBe('STOPPING=1\nSTATUS=stopping');
   });
+
+  // Where these tests themselves run in a service, what they start is in its cgroup.
+  test.skipIf(isInService())(
+    'started by hand with the variable of another service is restarted by hand',
+    async () => {
+      expect((await daemon.run('server', 'start', '-d')).exitCode).toBe(0);
+      expect(await daemon.run('server', 'restart', '-d')).toMatchObject({ exitCode: 0, stderr: '' });
+    },
+  );
 });

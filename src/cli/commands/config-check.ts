@@ -2,13 +2,13 @@
  * `spush config check`: whether a start from this shell would accept the configuration, all faults at once, exit 78; and
  * where a server runs, whether it would accept a reload, and in which keys it differs.
  */
-import { ENV_NAMES } from '../../platform/config/config-schema.js';
 import { describeConfig } from '../../platform/config/describe-config.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { descriptorLimit, descriptorShortage } from '../../platform/limits/descriptors.js';
 import { EXIT, isSpushError } from '../../shared/base/errors.js';
 import { type CliAction, JSON_OPTION } from '../action.js';
 import { environmentWarning } from '../agree-to-environment.js';
+import { envText } from '../env-text.js';
 import { askRunningConfig } from '../running-config.js';
 import { printRunning, runningFacts } from '../running-report.js';
 import { loadOptionsOf, modeOf, START_OPTIONS } from '../start-options.js';
@@ -38,7 +38,7 @@ export const configCheck: CliAction = {
         return EXIT.done;
       }
       const files = filesRead.length === 0 ? ['no file was found: all defaults'] : filesRead;
-      const head = `the configuration is right for PUSHENV ${config.env} (${ENV_NAMES[config.env]})`;
+      const head = `the configuration is right for PUSHENV ${envText(config.env)}`;
       terminal.print(terminal.paint('green', head));
       for (const file of files) terminal.print(`  ${file}`);
       for (const warning of warnings) terminal.print(terminal.paint('red', `warning: ${warning}`));

@@ -12,6 +12,7 @@ import { didYouMean } from '../../shared/base/nearest.js';
 import type { RunningKey } from '../../shared/protocol/control-commands.js';
 import { type CliAction, JSON_OPTION } from '../action.js';
 import { configValue } from '../config-value.js';
+import { failureOf } from '../failure.js';
 import { askRunningConfig, type RunningConfig } from '../running-config.js';
 import { printRunning, type RunningFacts, runningFacts } from '../running-report.js';
 import { loadOptionsOf, modeOf, START_OPTIONS } from '../start-options.js';
@@ -31,14 +32,16 @@ export const configShow: CliAction = {
     const running = await askRunningConfig(context, options, here.loaded);
     // Nothing is known of any key.
     if (here.fault !== null && running.state !== 'answered') throw here.fault;
-    const rows = here.loaded === null ? [] : describeConfig(here.loaded).filter(({ key }) => isWanted(key));
+    const allRows = here.loaded === null ? [] : describeConfig(here.loaded);
+    const rows = allRows.filter(({ key }) => isWanted(key));
     const runningKeys = keysOf(running).filter(({ key }) => isWanted(key));
-    const all = runningFacts(running, here.loaded === null ? [] : describeConfig(here.loaded));
+    const all = runningFacts(running, allRows);
     const facts = { ...all, differences: all.differences.filter(({ key }) => isWanted(key)) };
     if (options.flag('json')) {
       const { differences: _, ...server } = facts;
       const faults = here.fault?.detail['faults'] ?? [];
-      terminal.printJson({ keys: jsonKeys(rows, runningKeys, facts), running: server, faults });
+      const error = here.fault === null ? {} : { error: failureOf(here.fault) };
+      terminal.printJson({ keys: jsonKeys(rows, runningKeys, facts), running: server, faults, ...error });
     } else {
       const root = here.loaded?.config.paths.root ?? null;
       const shown = { rows, runningKeys, root, one: word !== undefined };

@@ -3,6 +3,7 @@ import { SpushError } from '../../shared/base/errors.js';
 import { type CliAction, FORCE_OPTION, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { killProcesses } from '../killed-processes.js';
 import { askMaster } from '../master-call.js';
+import { agrees } from '../person.js';
 import { modeOf } from '../start-options.js';
 
 export const processKillAll: CliAction = {
@@ -21,8 +22,7 @@ export const processKillAll: CliAction = {
       // Nobody should have to answer a question about what does not run.
       await askMaster(context, options, 'ping', {});
       const what = force ? 'Kill' : 'Replace';
-      const answer = await person.ask(`${what} all processes of mode ${modeOf(options)}? (y/N) `);
-      if (!/^y(es)?$/i.test(answer.trim())) {
+      if (!(await agrees(person, `${what} all processes of mode ${modeOf(options)}?`))) {
         throw new SpushError('CANCELLED', 'nothing was killed');
       }
     }

@@ -1,7 +1,8 @@
 /** `spush server reload`: the configuration is read again and every Worker replaced; the connections go to the new ones. */
-import { EXIT } from '../../shared/base/errors.js';
+import { EXIT, SpushError } from '../../shared/base/errors.js';
 import type { HiddenEditRow, NameChangesRow, ReloadResult } from '../../shared/protocol/control-commands.js';
 import { type CliAction, JSON_OPTION, MODE_OPTION } from '../action.js';
+import { failureOf, tellFailure } from '../failure.js';
 import { callForLong } from '../long-call.js';
 import { modeOf } from '../start-options.js';
 import { renderTable } from '../table.js';
@@ -14,9 +15,10 @@ export const serverReload: CliAction = {
     const { terminal } = context;
     const call = { command: 'server.reload', args: {}, before: 'stop', readsFiles: true } as const;
     const result = await callForLong(context, options, call);
-    const exitCode = result.hooksFailed === null ? EXIT.done : EXIT.failed;
+    const failure = failureIn(result);
+    const exitCode = failure?.exitCode ?? EXIT.done;
     if (options.flag('json')) {
-      terminal.printJson(result);
+      terminal.printJson({ ...result, ...(failure ? { error: failureOf(failure) } : {}) });
       return exitCode;
     }
     terminal.print(resultTable(result, terminal.width));
@@ -27,14 +29,17 @@ export const serverReload: CliAction = {
       const text = `not applied until spush server restart -mode=${modeOf(options)}: ${keys}`;
       terminal.print(terminal.paint('brown', text));
     }
-    if (result.hooksFailed !== null) {
-      terminal.printError(
-        `own jobs and tasks do not count everywhere yet: ${result.hooksFailed}; see the log, then reload again`,
-      );
-    }
+    if (failure) tellFailure(terminal, failure, { json: false });
     return exitCode;
   },
 };
+
+/** All else is done when own jobs and tasks are not; null: they are too. */
+function failureIn({ hooksFailed }: ReloadResult): SpushError | null {
+  if (hooksFailed === null) return null;
+  const text = `own jobs and tasks do not count everywhere yet: ${hooksFailed}; see the log, then reload again`;
+  return new SpushError('RELOAD_FAILED', text);
+}
 
 /** A restart takes the variables of its own shell, and keeps the command line of the start. */
 function hiddenText({ key, variable }: HiddenEditRow, mode: string): string {

@@ -5,15 +5,17 @@
  */
 import { readlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ENV_NAMES, type Paths } from '../../platform/config/config-schema.js';
+import type { Paths } from '../../platform/config/config-schema.js';
+import { refuseHomeOfOthers } from '../../platform/config/usable-home.js';
 import { environmentRecordFile, readEnvironmentRecord } from '../../platform/instance/environment-record.js';
-import { readInstance } from '../../platform/instance/instance-file.js';
+import { type Instance, readInstance } from '../../platform/instance/instance-file.js';
 import { assertEnoughDescriptors, descriptorLimit } from '../../platform/limits/descriptors.js';
 import { isSpushError, SpushError } from '../../shared/base/errors.js';
 import { shellWord } from '../../shared/base/shell-word.js';
 import type { ControlData } from '../../shared/protocol/control-commands.js';
 import type { CliAction, CliContext, GivenOptions } from '../action.js';
 import { loadInSameEnvironment } from '../agree-to-environment.js';
+import { envText } from '../env-text.js';
 import { refuseInForeignCluster } from '../foreign-cluster.js';
 import { askMaster, type MasterTarget, targetOf } from '../master-call.js';
 import { mastersElsewhere } from '../masters-elsewhere.js';
@@ -36,15 +38,23 @@ export const serverRestart: CliAction = {
     const started = await askHowStarted(context, given);
     const options = withSettings(given, started.settings ?? {});
     const { paths, program } = targetOf(context, options);
-    if (started.pid !== undefined) await refuseServiceMaster(started.pid);
+    // One that hangs says nothing, and is stopped by a signal.
+    const before = await readInstance(paths);
+    const pid = before.state === 'running' ? before.pid : started.pid;
+    if (pid !== undefined) await refuseServiceMaster(pid);
     else if (!options.flag('yes')) await refuseAnother(context, options, { paths, program });
     const running = started.environment ?? null;
     // A fault found after the stop would leave nothing running.
-    const loaded = await loadInSameEnvironment(context, options, { action: 'restart', running });
-    const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths));
+    const loaded = await loadInSameEnvironment(context, options, {
+      action: 'restart',
+      running,
+      typed: given,
+    });
+    const instance = await readInstance(paths);
+    const detached = options.flag('d') ?? started.background ?? (await ranInBackground(paths, instance));
     // What keeps it from starting is said while it still runs.
     if (!detached) refuseInForeignCluster();
-    const instance = await readInstance(paths);
+    refuseHomeOfOthers(paths);
     if (instance.state === 'running') {
       assertEnoughDescriptors(loaded.config, descriptorLimit());
       await refuseImpossibleListening(loaded.config, instance.pid);
@@ -78,8 +88,6 @@ async function refuseAnother(
   { paths, program }: Omit<MasterTarget, 'mode'>,
 ): Promise<void> {
   const mode = modeOf(options);
-  // One that does not answer is here all the same.
-  if ((await readInstance(paths)).state === 'running') return;
   const record = await readEnvironmentRecord(environmentRecordFile(paths, mode));
   // A home that was named, and in which this mode has run, is the one that is meant.
   if (env['SPUSH_HOME'] && record.state !== 'none') return;
@@ -89,9 +97,8 @@ async function refuseAnother(
   if (first === undefined) return;
   const lines = others.map(
     ({ pid, environment: { env: pushEnv, root, home } }) =>
-      `  pid ${pid}: PUSHENV ${pushEnv} (${ENV_NAMES[pushEnv]}), SPUSH_HOME ${home}, SPUSH_ROOT ${root}`,
+      `  pid ${pid}: PUSHENV ${envText(pushEnv)}, SPUSH_HOME ${home}, SPUSH_ROOT ${root}`,
   );
-  const why = env['SPUSH_HOME'] ? 'the variable SPUSH_HOME says so' : `SPUSH_HOME is not set; in ${cwd}`;
   const { environment } = first;
   const variables = [
     ...(environment.envSource === 'PUSHENV' ? [`PUSHENV=${environment.env}`] : []),
@@ -101,7 +108,7 @@ async function refuseAnother(
   throw new SpushError(
     'ENVIRONMENT_CHANGED',
     [
-      `no server of mode ${mode} runs in ${home} (${why}), but elsewhere:`,
+      `no server of mode ${mode} runs in ${home} (${whyHome(env, cwd)}), but elsewhere:`,
       ...lines,
       'nothing was stopped or started',
       `  to restart that one: ${variables.join(' ')} spush server restart -mode=${mode}`,
@@ -109,6 +116,13 @@ async function refuseAnother(
     ].join('\n'),
     { detail: { others } },
   );
+}
+
+/** Without both variables the home goes by the folder in which the command was typed, which is there: else it would be refused. */
+function whyHome(env: NodeJS.ProcessEnv, cwd: string | null): string {
+  if (env['SPUSH_HOME']) return 'the variable SPUSH_HOME says so';
+  if (env['SPUSH_ROOT']) return 'SPUSH_HOME is not set, and the variable SPUSH_ROOT says so';
+  return `SPUSH_HOME is not set; in ${cwd}`;
 }
 
 /** The options as given, over those of the running server. */
@@ -135,8 +149,7 @@ async function stopFirst(context: CliContext, options: GivenOptions): Promise<vo
 }
 
 /** Of a master that does not say it: in the background it writes to its log, in the foreground to a terminal or a pipe. */
-async function ranInBackground(paths: Paths): Promise<boolean> {
-  const instance = await readInstance(paths);
+async function ranInBackground(paths: Paths, instance: Instance): Promise<boolean> {
   if (instance.state !== 'running') return false;
   try {
     return dirname(await readlink(`/proc/${instance.pid}/fd/1`)) === paths.log;

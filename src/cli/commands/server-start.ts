@@ -37,28 +37,26 @@ export const serverStart: CliAction = {
       await refuseSecondStart(paths);
       refuseHomeOfOthers(paths);
     }
-    const loaded = await loadInSameEnvironment(context, options, { action: 'start', running: null });
-    return startServer(context, options, { loaded, detached: options.flag('d') === true });
+    const loaded = await loadInSameEnvironment(context, options, {
+      action: 'start',
+      running: null,
+      typed: options,
+    });
+    const detached = options.flag('d') === true;
+    if (!detached) refuseInForeignCluster();
+    await refusePort(loaded.config);
+    return startServer(context, options, { loaded, detached });
   },
 };
 
+/** What keeps it from starting has been looked for: by a start here, by a restart before its stop. */
 export async function startServer(
   context: CliContext,
   options: GivenOptions,
   { loaded, detached }: { loaded: LoadedConfig; detached: boolean },
 ): Promise<number> {
-  if (!detached) refuseInForeignCluster();
   const loadOptions = loadOptionsOf(context, options);
   const { config } = loaded;
-  await refuseSecondStart(config.paths);
-  refuseHomeOfOthers(config.paths);
-  try {
-    await refuseTakenPort(config);
-  } catch (error) {
-    // By another start of the same mode, which was quicker.
-    await refuseSecondStart(config.paths);
-    throw error;
-  }
   const byRoot = rootWarning(config.paths);
   const announce = (info: MasterInfo): void => {
     const warnings = byRoot === null ? info.warnings : [byRoot, ...info.warnings];
@@ -94,6 +92,16 @@ export async function startServer(
 async function refuseSecondStart(paths: Paths): Promise<void> {
   const instance = await readInstance(paths);
   if (instance.state === 'running') throw alreadyRunning(paths, instance.pid);
+}
+
+async function refusePort(config: Config): Promise<void> {
+  try {
+    await refuseTakenPort(config);
+  } catch (error) {
+    // By another start of the same mode, which was quicker.
+    await refuseSecondStart(config.paths);
+    throw error;
+  }
 }
 
 function printStarted(

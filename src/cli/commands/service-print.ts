@@ -6,11 +6,11 @@
  * /var/log, unless somebody says where.
  */
 import { userInfo } from 'node:os';
-import { dirname } from 'node:path';
 import { absolute } from '../../platform/config/config-paths.js';
 import { loadConfig } from '../../platform/config/load-config.js';
 import { EXIT, SpushError } from '../../shared/base/errors.js';
 import { type CliAction, type CliContext, type GivenOptions, JSON_OPTION, MODE_OPTION } from '../action.js';
+import { programFolderOf } from '../folders.js';
 import {
   environmentFileOf,
   type ServicePlaces,
@@ -58,7 +58,7 @@ export const servicePrint: CliAction = {
       root: config.paths.root,
       home,
       log: log ? absolute(context.cwd, log) : usualLogOf(home),
-      environment: environmentFileOf(config.paths.root, dirname(dirname(context.launchPath))),
+      environment: environmentFileOf(config.paths.root, programFolderOf(context.launchPath)),
       user,
       group: accountName('group', options.value('group') ?? user),
       mode: config.mode,

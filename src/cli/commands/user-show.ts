@@ -5,6 +5,7 @@ import { EXIT, SpushError } from '../../shared/base/errors.js';
 import { NEXT_IDS_MAX, type UserShown } from '../../shared/protocol/inspections.js';
 import { decimalNumber } from '../../shared/protocol/whole-number.js';
 import { type CliAction, type GivenOptions, JSON_OPTION, MODE_OPTION } from '../action.js';
+import { failureOf } from '../failure.js';
 import { askMaster } from '../master-call.js';
 import type { Terminal } from '../terminal.js';
 import { backlogTable, connectionTable } from '../user-tables.js';
@@ -34,12 +35,27 @@ export const userShow: CliAction = {
       uid: uidOf(options),
       next: nextOf(options),
     });
-    if (options.flag('json')) terminal.printJson(shown);
-    else print(terminal, shown);
-    if (shown.storeFault !== null) return EXIT.failed;
-    return shown.silent.length > 0 ? EXIT.noAnswer : EXIT.done;
+    const failure = failureIn(shown);
+    if (options.flag('json')) {
+      terminal.printJson({ ...shown, ...(failure ? { error: failureOf(failure) } : {}) });
+    } else print(terminal, shown);
+    return failure?.exitCode ?? EXIT.done;
   },
 };
+
+/** Null: all that was asked has answered. */
+function failureIn({ storeFault, silent }: UserShown): SpushError | null {
+  if (storeFault !== null) return new SpushError('STORE_UNAVAILABLE', storeText(storeFault));
+  return silent.length > 0 ? new SpushError('NODES_SILENT', silentText(silent.join(', '))) : null;
+}
+
+function storeText({ text }: NonNullable<UserShown['storeFault']>): string {
+  return `what is pending and unread cannot be known: ${text}`;
+}
+
+function silentText(names: string): string {
+  return `no answer from ${names}; what it holds is not shown`;
+}
 
 function uidOf({ words: [word] }: GivenOptions): number {
   if (word === undefined) throw new SpushError('USAGE', 'say which user: spush user show UID');
@@ -78,8 +94,8 @@ function print(terminal: Terminal, shown: UserShown): void {
   }
   for (const { node, pending } of spilled)
     warn(`${counted(pending, 'message')} for this user in the spill of ${node}, until the database has them`);
-  for (const name of silent) warn(`no answer from ${name}; what it holds is not shown`);
-  if (storeFault !== null) warn(`what is pending and unread cannot be known: ${storeFault.text}`);
+  for (const name of silent) warn(silentText(name));
+  if (storeFault !== null) warn(storeText(storeFault));
 }
 
 function headline({ uid, connections, store }: UserShown): string {

@@ -7,11 +7,12 @@
  * that somebody else took (anybody on the machine may) is told apart by that; then the files decide alone. So they do
  * between containers with networks of their own, which do not see each other's names.
  */
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { errorText } from '../../shared/base/errors.js';
 import { masterTitle } from '../../shared/domain/role.js';
 import { isCode } from './atomic-files.js';
+import { holdsSocket, unixSockets } from './kernel-sockets.js';
 import { factsOf, identityIn, processTitle } from './process-identity.js';
 import type { KnownProcess } from './signal-process.js';
 
@@ -59,7 +60,7 @@ export async function findHolder(claimed: ClaimedMode): Promise<KnownProcess | n
   for (const entry of await readdir('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
-    if ((await processTitle(pid)) !== title || !(await holds(pid, inode))) continue;
+    if ((await processTitle(pid)) !== title || !(await holdsSocket(pid, new Set([inode])))) continue;
     const facts = factsOf(pid);
     if (facts?.title !== title) continue;
     return { identity: identityIn(facts), uid: facts.uid, title };
@@ -96,42 +97,6 @@ function listen(name: string): Promise<Server> {
 /** Of the socket that listens under this name; in the table zeros are shown as @. */
 async function inodeOf(name: string): Promise<string | null> {
   const shown = `@${name.slice(1)}`;
-  for (const line of await linesOf('/proc/net/unix')) {
-    // Number, references, protocol, flags, type, state, inode, path. The flag 0x10000 is of those that listen.
-    const [, , , flags, , , inode, path] = line.split(/\s+/);
-    if (path === shown && inode !== undefined && flags === '00010000') return inode;
-  }
-  return null;
-}
-
-async function linesOf(file: string): Promise<string[]> {
-  try {
-    return (await readFile(file, 'utf8')).split('\n');
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'EACCES')) return [];
-    throw error;
-  }
-}
-
-async function holds(pid: number, inode: string): Promise<boolean> {
-  const folder = `/proc/${pid}/fd`;
-  try {
-    for (const fd of await readdir(folder)) {
-      if ((await linkOf(`${folder}/${fd}`)) === `socket:[${inode}]`) return true;
-    }
-    return false;
-  } catch (error) {
-    // It ended meanwhile, or is another user's.
-    if (isCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return false;
-    throw error;
-  }
-}
-
-async function linkOf(path: string): Promise<string | null> {
-  try {
-    return await readlink(path);
-  } catch (error) {
-    if (isCode(error, 'ENOENT', 'ESRCH')) return null;
-    throw error;
-  }
+  const socket = (await unixSockets()).find(({ path, listens }) => listens && path === shown);
+  return socket?.inode ?? null;
 }

@@ -5,7 +5,7 @@ import { basename, dirname } from 'node:path';
 import { errorText, SpushError } from '../../shared/base/errors.js';
 import { shellWord } from '../../shared/base/shell-word.js';
 import { modeOfTitle } from '../../shared/domain/role.js';
-import { allListening, type ListeningPort, socketInodes } from './listening-ports.js';
+import { allListening, holdsSocket, type ListeningPort, unixSockets } from './kernel-sockets.js';
 import { processTitle } from './process-identity.js';
 
 export interface PortWanted {
@@ -62,13 +62,8 @@ async function findHolder(wanted: PortWanted): Promise<Holder | null> {
     if (inodes.size === 0) return null;
     for (const entry of await readdir('/proc')) {
       const pid = Number(entry);
-      if (
-        !Number.isInteger(pid) ||
-        pid === wanted.leaving ||
-        !(await socketInodes(pid)).some((inode) => inodes.has(inode))
-      )
-        continue;
-      return await holderOf(pid);
+      if (!Number.isInteger(pid) || pid === wanted.leaving) continue;
+      if (await holdsSocket(pid, inodes)) return await holderOf(pid);
     }
     return null;
   } catch (error) {
@@ -129,11 +124,9 @@ async function holderOf(pid: number): Promise<Holder> {
 
 /** By its control socket, Temp/{mode}.sock of its home; null when that is not shown. */
 async function homeOf(pid: number, mode: string): Promise<string | null> {
-  const held = new Set(await socketInodes(pid));
-  // Number, references, protocol, flags, type, state, inode, path.
-  const lines = (await readFile('/proc/net/unix', 'utf8')).matchAll(/^(?:\S+ +){6}(\d+) (\/.*)$/gm);
-  for (const [, inode = '', path = ''] of lines) {
-    if (held.has(inode) && path.endsWith(`/Temp/${mode}.sock`)) return dirname(dirname(path));
+  for (const { inode, path } of await unixSockets()) {
+    if (!path?.startsWith('/') || !path.endsWith(`/Temp/${mode}.sock`)) continue;
+    if (await holdsSocket(pid, new Set([inode]))) return dirname(dirname(path));
   }
   return null;
 }

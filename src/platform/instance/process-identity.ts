@@ -6,6 +6,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { isGone, unlessGone } from './proc-files.js';
 
 export const processIdentitySchema = z.object({
   pid: z.int().min(1),
@@ -34,7 +35,7 @@ export interface ProcessFacts extends ProcessStat {
 
 /** What the kernel says about a process; null when there is none, or it has ended and waits to be collected. */
 export async function readProcessStat(pid: number): Promise<ProcessStat | null> {
-  const text = await readOrNull(`/proc/${pid}/stat`);
+  const text = await unlessGone(readFile(`/proc/${pid}/stat`, 'utf8'));
   return text === null ? null : living(parseStat(text));
 }
 
@@ -97,7 +98,7 @@ export function identityIn({ pid, startTicks }: Pick<ProcessStat, 'pid' | 'start
 
 /** The title a process gave itself, or its command line. */
 export async function processTitle(pid: number): Promise<string | null> {
-  const text = await readOrNull(`/proc/${pid}/cmdline`);
+  const text = await unlessGone(readFile(`/proc/${pid}/cmdline`, 'utf8'));
   return text === null || text === '' ? null : titleIn(text);
 }
 
@@ -131,20 +132,4 @@ function ownPidNamespace(): string | undefined {
     if (isGone(error)) return undefined;
     throw error;
   }
-}
-
-/** Null when the process ended. */
-async function readOrNull(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isGone(error)) return null;
-    throw error;
-  }
-}
-
-/** ESRCH is what a read of /proc says when the process ends between open and read. */
-function isGone(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES';
 }

@@ -1,7 +1,10 @@
 /** `config show` and `config check` beside a running server. */
+import { symlinkSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { type CliWorldOptions, cliWorld } from '../../support/cli-world.js';
 import { controlServer } from '../../support/control-server.js';
+import { tempFolder } from '../../support/temp-folder.js';
 
 const PING = [{ id: 1, ok: true, data: { pid: 42, mode: 'websocket' } }];
 const SAME = { source: 'default', from: 'default', apply: 'live', same: true, next: null, inFiles: null };
@@ -100,6 +103,9 @@ test('a shell in which the configuration is faulty still learns what runs, exit 
   expect(checked.stderr).toMatch(/the same files are right: it would accept a reload\n$/);
   const json = JSON.parse((await world.run('config', 'show', '--json')).stdout) as { keys: object[] };
   expect(json).toMatchObject({ faults: [{ where: 'SPUSH_PORT' }], running: { state: 'answered' } });
+  const message = expect.stringContaining('Port is "x"');
+  const detail = { faults: [{ where: 'SPUSH_PORT' }] };
+  expect(json).toMatchObject({ error: { code: 'CONFIG_INVALID', message, exitCode: 78, detail } });
   expect(json.keys[0]).toEqual({
     file: null,
     key: 'PUSHENV',
@@ -140,4 +146,11 @@ test('a server with its files elsewhere is told', async () => {
   const { world } = await running({}, { root: '/elsewhere' });
   const { stdout } = await world.run('config', 'check');
   expect(stdout).toContain(`has its files in /elsewhere, this shell in ${world.root}`);
+});
+
+test('a server with its files in the same folder by another path is not taken for one elsewhere', async () => {
+  const link = path.join(tempFolder(), 'current');
+  const { world } = await running({}, { root: link });
+  symlinkSync(world.root, link);
+  expect((await world.run('config', 'check')).stdout).not.toContain('has its files in');
 });

@@ -142,6 +142,8 @@ describe('what changes a job prints one line, then the table', () => {
     [['reset', 'X', '5', '4', '*', '*', 'MON'], 'spush crontab reset --name=X --rule="5 4 * * MON"'],
     [['reset', '--name=X', '5', '4', '*', '*', '1'], 'spush crontab reset --name=X --rule="5 4 * * 1"'],
     [['reset', 'X', '--rule=5 4 * * *'], 'a job is named by spush crontab reset --name=X --rule="5 4 * * *"'],
+    [['reset', '--name=X', '--rule=*/5 * * * *', 'foo'], "spush crontab reset: unexpected word 'foo'\n"],
+    [['reset', 'X', '5', '4', '*', '*', 'mon'], 'spush crontab reset --name=X --rule="5 4 * * mon"'],
     [['run', 'X'], "unexpected word 'X'; a job is named by spush crontab run --name=X"],
     [['stop', '--name=X', 'Y'], "spush crontab stop: unexpected word 'Y'\n"],
     [['rule', 'X', '5', '4', '*', '*', '1'], "'rule' is not a known action of crontab. Did you mean reset?"],

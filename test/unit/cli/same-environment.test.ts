@@ -62,6 +62,18 @@ describe('a start over data of another environment', () => {
     ]);
   });
 
+  test('with commands in which what was typed stands again, without secrets', async () => {
+    const { run } = worldAfter(OF_TEST);
+    const { stderr } = await run(
+      ...['server', 'start', '-d', '-p', '9601', '--host=127.0.0.2'],
+      ...['--set', 'MaxLinkNumber=55', '--set', 'gzcp.secret=hunter2', '--set', "NodeName=it's"],
+    );
+    const typed = `-d -mode=websocket --host=127.0.0.2 --port=9601 --set MaxLinkNumber=55 --set gzcp.secret='***' --set NodeName='it'\\''s'`;
+    expect(stderr).toContain(`environment: PUSHENV=1 spush server start ${typed}\n`);
+    expect(stderr).toContain(`to change it: spush server start ${typed} --yes\n`);
+    expect(stderr).not.toContain('hunter2');
+  });
+
   test('also the other way round, and before faults of an environment that nobody meant are listed', async () => {
     const right = await worldAfter({}, { env: TEST_NODE }).run('server', 'start', '-d');
     expect(right.exitCode).toBe(78);
@@ -242,6 +254,24 @@ describe('a restart', () => {
     expect(await identityOf(master.pid)).not.toBeNull();
   });
 
+  test('names in its commands what was typed, and not what the running server was given', async () => {
+    const world = worldAfter(null);
+    const paths = pathsOf({ root: world.root, home: world.root, mode: 'websocket' });
+    mkdirSync(paths.temp);
+    const settings = { Port: '9602', 'gzcp.secret': 'hunter2' };
+    await startFakeMaster(paths, 'obedient', { environment: ofTest(world.root), settings });
+    const { stderr } = await world.run(
+      'server',
+      'restart',
+      '-d=false',
+      '-force',
+      '--set',
+      'MaxLinkNumber=55',
+    );
+    const typed = '-d=false -force -mode=websocket --set MaxLinkNumber=55';
+    expect(stderr).toContain(`to change it: spush server restart ${typed} --yes\n`);
+  });
+
   test('with it is done', async () => {
     const world = worldAfter(null, { env: TEST_NODE });
     await running(world, ofTest(world.root));
@@ -281,6 +311,15 @@ describe('a restart', () => {
     );
     expect(stderr).toContain(
       `PUSHENV=1 SPUSH_ROOT=${there.root} SPUSH_HOME=${there.root} spush server restart`,
+    );
+    // Where the folder is gone there is none to be named, nor did it decide.
+    const byRoot = { launchPath, cwd: null, env: { SPUSH_ROOT: here.root } };
+    expect((await worldAfter(null, byRoot).run('server', 'restart')).stderr).toContain(
+      `runs in ${here.root} (SPUSH_HOME is not set, and the variable SPUSH_ROOT says so), but elsewhere:`,
+    );
+    const byHome = { launchPath, env: { SPUSH_ROOT: here.root, SPUSH_HOME: here.root } };
+    expect((await worldAfter(null, byHome).run('server', 'restart')).stderr).toContain(
+      `runs in ${here.root} (the variable SPUSH_HOME says so), but elsewhere:`,
     );
     const agreed = worldAfter(null, { launchPath });
     expect(await agreed.run('server', 'restart', '--yes')).toMatchObject({ exitCode: 0 });

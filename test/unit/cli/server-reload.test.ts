@@ -72,10 +72,12 @@ test('a reload whose own jobs do not count says why, and ends with 1', async () 
   const world = await running({ id: 1, ok: true, data: { ...RESULT, hooksFailed } });
   const { exitCode, stdout, stderr } = await world.run('server', 'reload');
   expect([exitCode, stdout]).toEqual([1, expect.stringContaining('│ workers ')]);
-  expect(stderr).toBe(
-    `own jobs and tasks do not count everywhere yet: ${hooksFailed}; see the log, then reload again\n`,
-  );
-  expect(await world.run('server', 'reload', '--json')).toMatchObject({ exitCode: 1, stderr: '' });
+  const message = `own jobs and tasks do not count everywhere yet: ${hooksFailed}; see the log, then reload again`;
+  expect(stderr).toBe(`${message}\n`);
+  const json = await world.run('server', 'reload', '--json');
+  expect(json).toMatchObject({ exitCode: 1, stderr: '' });
+  const error = { code: 'RELOAD_FAILED', message, exitCode: 1 };
+  expect(JSON.parse(json.stdout)).toEqual({ ...WHOLE, hooksFailed, error });
 });
 
 test('--json prints the steps as events, and the result last', async () => {

@@ -1,3 +1,4 @@
+import { chownSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type ServerStatus, serverStatusSchema } from '../../../src/shared/protocol/control-commands.js';
 import { addUp } from '../../../src/shared/protocol/node-figures.js';
@@ -130,6 +131,33 @@ test('status of what runs in another home says where', async () => {
     `mode websocket is not running: there is no control socket at ${world.path('Temp/websocket.sock')}; one runs as pid 4711 with SPUSH_ROOT=${root} SPUSH_HOME='${home}'\n`,
   );
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'root is not told what the server of another user says, as the copied command would run its files as root',
+  async () => {
+    const world = cliWorld();
+    const home = world.path('home');
+    const environment = {
+      env: 0,
+      envSource: 'default',
+      root: world.root,
+      home,
+      program: '/opt/other',
+      store: 'a file',
+    };
+    const socket = `${home}/Temp/websocket.sock`;
+    const requests = await controlServer(socket, {
+      ping: [{ id: 1, ok: true, data: { pid: 4711, mode: 'websocket', environment } }],
+    });
+    const told = '; one runs as pid 4711';
+    expect((await world.run('server', 'status')).stderr).toContain(told);
+    for (const path of [`${home}/Temp`, socket]) chownSync(path, 65_534, 65_534);
+    const { exitCode, stderr } = await world.run('server', 'status');
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('; to start it: spush server start -d');
+    expect(requests).toHaveLength(1);
+  },
+);
 
 test('status of what does not run names mode, path and the next step', async () => {
   const world = cliWorld();

@@ -8,6 +8,7 @@ import { type CliWorldOptions, cliWorld } from '../../support/cli-world.js';
 import { controlServer } from '../../support/control-server.js';
 import { type Manner, startFakeMaster } from '../../support/fake-master.js';
 import { LIVES, runProgram } from '../../support/programs.js';
+import { tempFolder } from '../../support/temp-folder.js';
 
 /** Short waits for what never comes. */
 const IMPATIENT = { patience: { answerMs: 100, spareMs: 200 }, env: { SPUSH_STOP_SECONDS: '0.1' } };
@@ -137,6 +138,20 @@ describe('stop of what does not run', () => {
     const { world } = await running('obedient');
     const { stderr } = await world.run('server', 'stop', '-mode=other');
     expect(stderr).toMatch(/; running here: -mode=websocket\n$/);
+  });
+
+  test('names the home in which one does', async () => {
+    const there = cliWorld();
+    const { root } = there;
+    const environment = { env: 0, envSource: 'default', root, home: root, program: '/opt', store: 'a file' };
+    await controlServer(there.path('Temp/websocket.sock'), {
+      ping: [{ id: 1, ok: true, data: { pid: 4711, mode: 'websocket', environment } }],
+    });
+    const here = cliWorld({ env: { SPUSH_ROOT: root, SPUSH_HOME: tempFolder() } });
+    const { exitCode, stderr } = await here.run('server', 'stop');
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/^mode websocket is not running: there is no pid file at /);
+    expect(stderr).toContain(`; one runs as pid 4711 with SPUSH_ROOT=${root} SPUSH_HOME=${root}\n`);
   });
 
   test('does not touch another program that has its number', async () => {

@@ -1,5 +1,8 @@
+import { symlinkSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cliWorld } from '../../support/cli-world.js';
+import { tempFolder } from '../../support/temp-folder.js';
 
 describe('service print', () => {
   test('has the paths of this installation, the user and the mode', async () => {
@@ -88,6 +91,15 @@ describe('service print', () => {
       launchPath: `${checkout.root}/bin/spush.js`,
     }).run('service', 'print');
     expect(ofCheckout).toContain('EnvironmentFile=-/etc/spush/environment\n');
+  });
+
+  test('finds the program by the link that leads to it', async () => {
+    const checkout = cliWorld({ files: { 'bin/spush.js': '' } });
+    const launchPath = path.join(tempFolder(), 'spush');
+    symlinkSync(checkout.path('bin/spush.js'), launchPath);
+    const world = cliWorld({ env: { SPUSH_ROOT: checkout.root }, launchPath });
+    const { stdout } = await world.run('service', 'print');
+    expect(stdout).toContain('EnvironmentFile=-/etc/spush/environment\n');
   });
 
   test('gives a stop the time that the configuration gives it', async () => {

@@ -78,6 +78,10 @@ test('a process that did not answer is named, with exit 4', async () => {
   const { exitCode, stdout } = await world.run('user', 'show', '176906');
   expect(exitCode).toBe(4);
   expect(stdout).toContain('warning: no answer from web2-5f3a9c0e/spush.websocket.Worker.0; what it holds');
+  const json = await world.run('user', 'show', '176906', '--json');
+  const message = 'no answer from web2-5f3a9c0e/spush.websocket.Worker.0; what it holds is not shown';
+  expect(json.exitCode).toBe(4);
+  expect(JSON.parse(json.stdout).error).toEqual({ code: 'NODES_SILENT', message, exitCode: 4 });
 });
 
 test('a store that did not answer is told with its reason, with exit 1, and the rest is shown', async () => {
@@ -90,6 +94,11 @@ test('a store that did not answer is told with its reason, with exit 1, and the 
   expect(stdout).toContain('front-1');
   expect(stdout).toContain('pending and unread cannot be known: the store did not answer within 1700 ms');
   expect(stdout).toContain('2 messages for this user in the spill of web1');
+  const json = await world.run('user', 'show', '176906', '--json');
+  const message = `what is pending and unread cannot be known: ${storeFault.text}`;
+  expect(json.exitCode).toBe(1);
+  const error = { code: 'STORE_UNAVAILABLE', message, exitCode: 1 };
+  expect(JSON.parse(json.stdout)).toEqual({ ...SHOWN, store: null, storeFault, spilled, error });
 });
 
 test('a user whom nobody knows is told as such', async () => {
