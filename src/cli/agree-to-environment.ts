@@ -59,7 +59,7 @@ export async function loadInSameEnvironment(
   try {
     loaded = await loadConfig(loadOptions);
   } catch (error) {
-    // In another environment than before, that is the message; its faults would only distract.
+    // If the environment changed too, that is said instead: the faults of a wrong environment would only distract.
     if (isSpushError(error, 'CONFIG_INVALID')) await refuseFaulty(context, options, agreement, loadOptions);
     throw error;
   }

@@ -15,7 +15,7 @@ import { envText } from './env-text.js';
 import { modeOption } from './start-options.js';
 import type { Paint } from './terminal.js';
 
-export const LOGO = [
+const LOGO = [
   '                     _',
   '  ___ _ __  _   _ ___| |__',
   " / __| '_ \\| | | / __| '_ \\",

@@ -6,7 +6,7 @@ import { configValue } from './config-value.js';
 
 /**
  * configSet: set while it runs; environment, commandLine: of its start; file: changed there and not applied yet; shell: this
- * shell sets it, for a start from here; other: read differently here, e.g. a default that is another one.
+ * shell sets it, for a start from here; other: this shell arrives at another value, e.g. by a default that differs.
  */
 export type Why = 'configSet' | 'environment' | 'commandLine' | 'file' | 'shell' | 'other';
 

@@ -87,7 +87,8 @@ function whoSays(before: Environment, after: NewEnvironment, variables: NodeJS.P
 }
 
 function isOtherRoot(before: Environment, after: NewEnvironment): boolean {
-  // Root and home in one folder: it was moved as a whole. Root of the program's own: this is another release of it.
+  // Root equal to home both times: the installation was moved. Root equal to the program's folder both times: another release.
+  // Neither is another root.
   for (const other of ['home', 'program'] as const) {
     if (isSameFolder(before.root, before[other]) && isSameFolder(after.root, after[other])) return false;
   }

@@ -15,7 +15,7 @@ import { inTheWay, listenError, portTaken } from '../platform/instance/port-hold
  */
 export async function refuseTakenPort(config: Config): Promise<void> {
   const { Port: port } = config.system;
-  // Nobody: then nothing is tried, so that nothing listens here for a moment that another start would run into.
+  // No socket listens on it: then it is not tried, as the trial itself could make a start at the same moment fail.
   if (port === 0 || !(await allListening()).some((each) => each.port === port)) return;
   const { host, also } = listenHosts(config);
   for (const each of [host, ...also]) {
@@ -36,7 +36,7 @@ export async function refuseTakenPort(config: Config): Promise<void> {
 export async function refuseImpossibleListening(config: Config, leaving: number): Promise<void> {
   const { Port: port } = config.system;
   const own = new Set(await socketInodes(leaving));
-  // A master has its control socket at least. Of one that may use low ports by a capability of its Node none is shown.
+  // No sockets are shown: the process cannot be looked at (a Node with a capability for low ports). Then nothing can be said.
   if (own.size === 0) return;
   const listening = await allListening();
   const others = listening.filter(({ inode }) => !own.has(inode));

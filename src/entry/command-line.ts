@@ -39,7 +39,8 @@ export async function runCommandLine(): Promise<void> {
     beingRead = file;
   });
   process.on('exit', (code) => {
-    // What ended it with a code of its own has said why, unless it is a file, whose code would be taken for one of ours.
+    // A command that ended with a code of its own has said why. A file of the operator that calls process.exit() has not, and
+    // its code would be taken for one of ours.
     if (done || (code !== 0 && beingRead === null)) return;
     process.exitCode = tellEarlyEnd(argv, { terminal }, beingRead);
   });

@@ -6,13 +6,13 @@
 import { relative } from 'node:path';
 import { CONFIG_KEYS } from '../../platform/config/config-keys.js';
 import { type ConfigRow, describeConfig } from '../../platform/config/describe-config.js';
-import { type LoadedConfig, loadConfig } from '../../platform/config/load-config.js';
-import { EXIT, isSpushError, SpushError } from '../../shared/base/errors.js';
+import { EXIT, SpushError } from '../../shared/base/errors.js';
 import { didYouMean } from '../../shared/base/nearest.js';
 import type { RunningKey } from '../../shared/protocol/control-commands.js';
 import { type CliAction, JSON_OPTION } from '../action.js';
 import { configValue } from '../config-value.js';
 import { failureOf } from '../failure.js';
+import { loadHere } from '../load-here.js';
 import { askRunningConfig, type RunningConfig } from '../running-config.js';
 import { printRunning, type RunningFacts, runningFacts } from '../running-report.js';
 import { loadOptionsOf, modeOf, START_OPTIONS } from '../start-options.js';
@@ -28,7 +28,7 @@ export const configShow: CliAction = {
     const { terminal } = context;
     const [word] = options.words;
     const isWanted = word === undefined ? () => true : keysNamed(word);
-    const here = await loadHere(() => loadConfig(loadOptionsOf(context, options)));
+    const here = await loadHere(loadOptionsOf(context, options));
     const running = await askRunningConfig(context, options, here.loaded);
     // Nothing is known of any key.
     if (here.fault !== null && running.state !== 'answered') throw here.fault;
@@ -52,19 +52,6 @@ export const configShow: CliAction = {
     return here.fault?.exitCode ?? EXIT.done;
   },
 };
-
-type Here =
-  | { readonly loaded: LoadedConfig; readonly fault: null }
-  | { readonly loaded: null; readonly fault: SpushError };
-
-async function loadHere(load: () => Promise<LoadedConfig>): Promise<Here> {
-  try {
-    return { loaded: await load(), fault: null };
-  } catch (error) {
-    if (!isSpushError(error, 'CONFIG_INVALID')) throw error;
-    return { loaded: null, fault: error };
-  }
-}
 
 const ALL_KEYS = ['PUSHENV', ...CONFIG_KEYS.map(({ path }) => path)];
 
