@@ -88,7 +88,7 @@ export function tellEarlyEnd(
           'spush ended before the command was done: something that was loaded ended the process',
         )
       : configInvalid([
-          { where: file, key: null, problem: 'ends the process that reads it', expected: null },
+          { where: file, key: null, problem: 'calls process.exit() while it is read', expected: null },
         ]);
   return tellFailure(terminal, error, { json: wantsJson(argv) });
 }

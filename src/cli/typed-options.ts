@@ -1,6 +1,6 @@
 /** What was typed behind `server start` or `restart`, for commands that are printed to be copied. */
 import { findKey } from '../platform/config/config-keys.js';
-import { MASK } from '../platform/config/describe-config.js';
+import { MASK } from '../platform/config/shown-value.js';
 import { shellWord } from '../shared/base/shell-word.js';
 import type { GivenOptions } from './action.js';
 import { modeOf } from './start-options.js';

@@ -2,7 +2,8 @@
 import { withoutSecrets } from './address-text.js';
 import type { KeyMeta } from './config-schema.js';
 
-const MASK = '***';
+/** In the place of a secret. */
+export const MASK = '***';
 
 export function shownValue(meta: KeyMeta, value: unknown): unknown {
   if (meta.secret) return masked(value);

@@ -98,7 +98,7 @@ test.each([0, 3])('a file of the operator that ends the process with %s', (code)
   expect(status).toBe(78);
   expect(errorIn({ stdout, stderr })).toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringContaining(`${root}/bootstrap.ts: ends the process that reads it`),
+    message: expect.stringContaining(`${root}/bootstrap.ts: calls process.exit() while it is read`),
   });
 });
 
