@@ -1,7 +1,7 @@
 /**
- * Reads the configuration of a running server again: for a reload, or to tell what a reload would read. The files are programs of the operator, which
- * may wait, loop, end their process, use up its memory, or leave something behind; a server that runs must not suffer from
- * that. So they are read in a thread that is ended afterwards, and after a deadline in any case.
+ * Reads the configuration of a running server again: for a reload, or to tell what a reload would read. The files are programs
+ * of the operator, which may wait, loop, end their process, use up its memory, or leave something behind; a server that runs
+ * must not suffer from that. So they are read in a thread that is ended afterwards, and after a deadline in any case.
  */
 import { dirname } from 'node:path';
 import { errorText, SpushError } from '../../shared/base/errors.js';
