@@ -7,6 +7,7 @@ import type { LoadedConfig } from '../platform/config/load-config.js';
 import type { RunningKey } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
 import { configValue } from './config-value.js';
+import { digestsOf } from './load-here.js';
 import { askRunningConfig } from './running-config.js';
 
 /** Lines to be told before the stop; none when nothing changes, or when the server cannot be asked. */
@@ -15,7 +16,7 @@ export async function restartChanges(
   options: GivenOptions,
   loaded: LoadedConfig,
 ): Promise<string[]> {
-  const running = await askRunningConfig(context, options, loaded);
+  const running = await askRunningConfig(context, options, digestsOf(loaded));
   if (running.state !== 'answered') return [];
   const here = new Map(describeConfig(loaded).map((row) => [row.key, row]));
   const lines = running.keys.flatMap((now) => {

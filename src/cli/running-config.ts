@@ -2,12 +2,12 @@
  * The configuration of the running server, beside that of this shell. A server that does not answer is no reason to fail: the
  * wait is bounded, and the answer says that it could not be asked.
  */
-import { type KeyReadings, readingsOf, type SourcedConfig } from '../platform/config/key-readings.js';
 import { READ_AGAIN_MS } from '../platform/config/read-again.js';
 import { newNonce } from '../platform/config/value-digest.js';
 import { errorText, isSpushError } from '../shared/base/errors.js';
 import type { ControlData } from '../shared/protocol/control-commands.js';
 import type { CliContext, GivenOptions } from './action.js';
+import type { Digests } from './load-here.js';
 import { askMaster, callMaster, targetOf } from './master-call.js';
 
 export type RunningConfig =
@@ -16,14 +16,14 @@ export type RunningConfig =
   /** It runs, and cannot be asked: why. */
   | { readonly state: 'noAnswer'; readonly reason: string };
 
-/** @param here the configuration of this shell; null when it is faulty */
+/** @param digests of what is known of the configuration of this shell */
 export async function askRunningConfig(
   context: CliContext,
   options: GivenOptions,
-  here: SourcedConfig | null,
+  digests: Digests,
 ): Promise<RunningConfig> {
   const nonce = newNonce();
-  const args = here === null ? {} : { nonce, digests: digestsOf(readingsOf(here, nonce)) };
+  const args = { nonce, digests: digests(nonce) };
   try {
     // Whether anybody answers at all is known at once; reading its files may take a while.
     await askMaster(context, options, 'ping', {});
@@ -35,8 +35,4 @@ export async function askRunningConfig(
     if (!isSpushError(error)) throw error;
     return { state: 'noAnswer', reason: errorText(error) };
   }
-}
-
-function digestsOf(readings: KeyReadings): Record<string, string> {
-  return Object.fromEntries([...readings].map(([key, { digest }]) => [key, digest]));
 }

@@ -2,7 +2,6 @@
  * `spush config check`: whether a start from this shell would accept the configuration, all faults at once, exit 78; and
  * where a server runs, whether it would accept a reload, and in which keys it differs.
  */
-import { describeConfig } from '../../platform/config/describe-config.js';
 import { descriptorLimit, descriptorShortage } from '../../platform/limits/descriptors.js';
 import { EXIT, type SpushError } from '../../shared/base/errors.js';
 import { type CliAction, JSON_OPTION } from '../action.js';
@@ -24,8 +23,7 @@ export const configCheck: CliAction = {
     const json = options.flag('json') === true;
     const mode = modeOf(options);
     const here = await loadHere(loadOptionsOf(context, options));
-    const rows = here.loaded === null ? [] : describeConfig(here.loaded);
-    const running = runningFacts(await askRunningConfig(context, options, here.loaded), rows);
+    const running = runningFacts(await askRunningConfig(context, options, here.digests), here.rows);
     if (here.fault !== null) {
       // For a script the faults are the result.
       const { code, message, exitCode, detail } = here.fault;
@@ -63,7 +61,7 @@ function printFaults(
   const print = (text: string): void => terminal.printError(text);
   const paint: Paint = (_colour, text) => text;
   print(message);
-  printRunning({ terminal: { print, paint } }, running, { mode, root: null });
+  printRunning({ terminal: { print, paint } }, running, { mode, root: null, told: message });
   if (running.state === 'answered' && running.fault === null) {
     print('with the environment of its start the same files are right: it would accept a reload');
   }

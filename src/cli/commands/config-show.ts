@@ -5,7 +5,7 @@
  */
 import { relative } from 'node:path';
 import { CONFIG_KEYS } from '../../platform/config/config-keys.js';
-import { type ConfigRow, describeConfig } from '../../platform/config/describe-config.js';
+import type { ConfigRow } from '../../platform/config/describe-config.js';
 import { EXIT, SpushError } from '../../shared/base/errors.js';
 import { didYouMean } from '../../shared/base/nearest.js';
 import type { RunningKey } from '../../shared/protocol/control-commands.js';
@@ -29,13 +29,12 @@ export const configShow: CliAction = {
     const [word] = options.words;
     const isWanted = word === undefined ? () => true : keysNamed(word);
     const here = await loadHere(loadOptionsOf(context, options));
-    const running = await askRunningConfig(context, options, here.loaded);
+    const running = await askRunningConfig(context, options, here.digests);
     // Nothing is known of any key.
     if (here.fault !== null && running.state !== 'answered') throw here.fault;
-    const allRows = here.loaded === null ? [] : describeConfig(here.loaded);
-    const rows = allRows.filter(({ key }) => isWanted(key));
+    const rows = here.loaded === null ? [] : here.rows.filter(({ key }) => isWanted(key));
     const runningKeys = keysOf(running).filter(({ key }) => isWanted(key));
-    const all = runningFacts(running, allRows);
+    const all = runningFacts(running, here.rows);
     const facts = { ...all, differences: all.differences.filter(({ key }) => isWanted(key)) };
     if (options.flag('json')) {
       const { differences: _, ...server } = facts;
@@ -46,7 +45,7 @@ export const configShow: CliAction = {
       const root = here.loaded?.config.paths.root ?? null;
       const shown = { rows, runningKeys, root, one: word !== undefined };
       terminal.print(renderTable(...tableOf(shown), { width: terminal.width }));
-      printRunning(context, facts, { mode: modeOf(options), root });
+      printRunning(context, facts, { mode: modeOf(options), root, told: here.fault?.message ?? null });
       if (here.fault !== null) terminal.printError(here.fault.message);
     }
     return here.fault?.exitCode ?? EXIT.done;

@@ -40,6 +40,7 @@ export const crontabRun: CliAction = {
     terminal.print(terminal.paint('green', `crontab: ${data.name} run success`));
     if (wait) terminal.print(`result: ${JSON.stringify(data.result) ?? '-'} in ${data.durationMs} ms`);
     printJobs(context, options, await askMaster(context, options, 'crontab.show', {}));
+    if (!wait) terminal.print(`${data.name} has started; --wait tells how it ends`);
     return EXIT.done;
   },
 };

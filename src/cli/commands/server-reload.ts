@@ -1,6 +1,7 @@
 /** `spush server reload`: the configuration is read again and every Worker replaced; the connections go to the new ones. */
 import { EXIT, SpushError } from '../../shared/base/errors.js';
-import type { HiddenEditRow, NameChangesRow, ReloadResult } from '../../shared/protocol/control-commands.js';
+import type { HiddenEditRow, ReloadResult } from '../../shared/protocol/control-commands.js';
+import type { NameChangesRow } from '../../shared/protocol/name-changes.js';
 import { type CliAction, JSON_OPTION, MODE_OPTION } from '../action.js';
 import { failureOf, tellFailure } from '../failure.js';
 import { callForLong } from '../long-call.js';

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { NameChangesRow } from '../../shared/protocol/name-changes.js';
 import type { HookRun, Hooks, OwnJob } from './bootstrap-hooks.js';
 
 export interface NameChanges {
@@ -29,6 +30,15 @@ export function hasHookChanges({ jobs, tasks }: HookChanges): boolean {
   return [jobs, tasks].some(
     ({ added, removed, changed }) => added.length + removed.length + changed.length > 0,
   );
+}
+
+/** In the form that travels. */
+export function hookRows({ jobs, tasks }: HookChanges): { jobs: NameChangesRow; tasks: NameChangesRow } {
+  return { jobs: rowOf(jobs), tasks: rowOf(tasks) };
+}
+
+function rowOf({ added, removed, changed }: NameChanges): NameChangesRow {
+  return { added: [...added], removed: [...removed], changed: [...changed] };
 }
 
 /** The same for hooks between which `hookChanges` finds no difference. */

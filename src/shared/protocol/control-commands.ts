@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { environmentSchema } from './environment.js';
 import { messageShowArgs, messageShownSchema, userShowArgs, userShownSchema } from './inspections.js';
+import { nameChangesSchema } from './name-changes.js';
 import { nodeRowSchema, nodeSumsSchema } from './node-figures.js';
 import { warningSchema } from './node-troubles.js';
 
@@ -67,12 +68,6 @@ const hiddenEditSchema = z.object({
   variable: z.string().nullable(),
 });
 export type HiddenEditRow = z.infer<typeof hiddenEditSchema>;
-
-const namesSchema = z.array(z.string()).default([]);
-const nameChangesSchema = z
-  .object({ added: namesSchema, removed: namesSchema, changed: namesSchema })
-  .prefault({});
-export type NameChangesRow = z.infer<typeof nameChangesSchema>;
 
 export const reloadResultSchema = z.object({
   /** Workers that were replaced. */
@@ -266,6 +261,11 @@ export const CONTROL_COMMANDS = {
       /** The folder of its files. */
       root: z.string(),
       keys: z.array(runningKeySchema),
+      /**
+       * Own jobs and tasks of bootstrap.ts that a reload would bring; null: none differ, or they could not be read. Earlier versions
+       * do not say it.
+       */
+      hooks: z.object({ jobs: nameChangesSchema, tasks: nameChangesSchema }).nullable().default(null),
       /** Why nothing is said of what a reload would read: it would be refused, or they could not be read. */
       fault: z.object({ kind: z.enum(['refused', 'notRead']), text: z.string() }).nullable(),
     }),

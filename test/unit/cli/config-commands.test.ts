@@ -9,6 +9,7 @@ const NOT_RUNNING = {
   root: null,
   reason: null,
   fault: null,
+  hooks: null,
 };
 const FILES = { 'conf/SystemConf.ts': 'export default { StopSeconds: 3 };' };
 

@@ -69,6 +69,7 @@ test('show --json has the same facts, every key in the same shape', async () => 
     root: world.root,
     reason: null,
     fault: null,
+    hooks: null,
   });
   expect(new Set(keys.map((row) => Object.keys(row).join()))).toHaveLength(1);
   expect(keys.find(({ key }) => key === 'MaxLinkNumber')).toMatchObject({
@@ -115,6 +116,44 @@ test('a shell in which the configuration is faulty still learns what runs, exit 
     unit: null,
     running: { value: 0, source: 'default', same: true, why: null, needs: null, text: null },
   });
+});
+
+test('own jobs and tasks that a reload would bring are told, also where all keys are the same', async () => {
+  const hooks = { jobs: { added: ['Night'] }, tasks: { removed: ['report'] } };
+  const { world } = await running({}, { keys: [], hooks });
+  const text =
+    'warning: own jobs and tasks of bootstrap.ts do not count in the running server (mode websocket, pid 42) yet: ' +
+    'jobs: added Night; tasks: removed report: needs spush server reload\n' +
+    'the running server (mode websocket, pid 42) has the same keys\n';
+  for (const action of ['show', 'check']) expect((await world.run('config', action)).stdout).toContain(text);
+  expect(JSON.parse((await world.run('config', 'check', '--json')).stdout)).toMatchObject({
+    running: { hooks },
+  });
+});
+
+test('a faulty shell whose variables are those of the start differs in none of them; faults are told once', async () => {
+  const inFiles = { value: 9501, source: 'default', from: 'default' };
+  const of = { ...SAME, from: 'environment', inFiles };
+  const port = { ...of, key: 'Port', value: 22310, source: 'SPUSH_PORT' };
+  const links = { ...of, key: 'MaxLinkNumber', value: 7, source: 'SPUSH_MAX_LINK_NUMBER', same: false };
+  const env = {
+    NO_COLOR: '1',
+    SPUSH_PORT: '22310',
+    SPUSH_MAX_LINK_NUMBER: '8',
+    SPUSH_STOP_SECONDS: 'x',
+  };
+  const { world, requests } = await running({ env }, { keys: [port, links] });
+  const { stderr } = await world.run('config', 'check');
+  expect(stderr).not.toContain('Port: 22310');
+  expect(stderr).toContain('MaxLinkNumber: 7, as SPUSH_MAX_LINK_NUMBER was set where it was started');
+  const { digests } = requests[1]?.args as { digests: Record<string, string> };
+  expect(Object.keys(digests)).toEqual(expect.arrayContaining(['MaxLinkNumber', 'Port']));
+  expect(digests).not.toHaveProperty('WorkerNum');
+  const fault = { kind: 'refused', text: stderr.split('\nwarning')[0]?.split('\nthe running')[0] };
+  const again = await running({ env }, { keys: [], fault });
+  expect((await again.world.run('config', 'check')).stderr).toContain(
+    'would refuse a reload for the same faults\n',
+  );
 });
 
 test.each([

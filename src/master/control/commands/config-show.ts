@@ -5,6 +5,7 @@
  */
 import { findKey } from '../../../platform/config/config-keys.js';
 import { sourceText } from '../../../platform/config/config-source.js';
+import { hasHookChanges, hookChanges, hookRows } from '../../../platform/config/hook-changes.js';
 import {
   type KeyReading,
   type KeyReadings,
@@ -52,9 +53,15 @@ export function configShow({ version, live, readAgain }: ConfigShowDeps): Contro
         next: read === null ? null : other(read, key, reading),
         inFiles: other(inFiles, key, reading),
       })),
+      hooks: again.ok ? hooksToCome(state.loaded, again.loaded) : null,
       fault: again.ok ? null : again.fault,
     };
   };
+}
+
+function hooksToCome(before: LoadedConfig, after: LoadedConfig): ReturnType<typeof hookRows> | null {
+  const changes = hookChanges(before.hooks, after.hooks);
+  return hasHookChanges(changes) ? hookRows(changes) : null;
 }
 
 function keyRow(

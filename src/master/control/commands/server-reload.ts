@@ -14,8 +14,8 @@ import {
   type HookChanges,
   hasHookChanges,
   hookChanges,
+  hookRows,
   hooksDigest,
-  type NameChanges,
 } from '../../../platform/config/hook-changes.js';
 import type { LoadedConfig } from '../../../platform/config/load-config.js';
 import type { Log } from '../../../platform/log/log.js';
@@ -24,7 +24,8 @@ import type { LaunchedProgram } from '../../../platform/program/launched-program
 import { type Clock, msSince } from '../../../shared/base/clock.js';
 import { errorText, isSpushError, SpushError } from '../../../shared/base/errors.js';
 import { shortGroup } from '../../../shared/domain/role.js';
-import type { HiddenEditRow, NameChangesRow } from '../../../shared/protocol/control-commands.js';
+import type { HiddenEditRow } from '../../../shared/protocol/control-commands.js';
+import { nameChangesText } from '../../../shared/protocol/name-changes.js';
 import { addMoved, type Moved, movedText, NOTHING_MOVED } from '../../handoff/moved.js';
 import type { LiveConfig } from '../../live-config.js';
 import type { OneAtATime } from '../../supervisor/one-at-a-time.js';
@@ -105,8 +106,7 @@ export function serverReload(deps: ServerReloadDeps): ControlHandler<'server.rel
         applied: [...applied],
         notApplied: [...notApplied],
         hidden: hidden.map(hiddenRow),
-        jobs: changesRow(hooks.jobs),
-        tasks: changesRow(hooks.tasks),
+        ...hookRows(hooks),
         hooksFailed,
       };
     } catch (error) {
@@ -191,7 +191,7 @@ async function renewHooks(
   if (slots.length === 0) return null;
   const tell = progressTo(progress);
   const why = hasHookChanges(changes)
-    ? `own jobs: ${changesText(changes.jobs)}; own tasks: ${changesText(changes.tasks)}`
+    ? `own jobs: ${nameChangesText(changes.jobs)}; own tasks: ${nameChangesText(changes.tasks)}`
     : 'own jobs and tasks: unchanged since the last reload, but some processes have loaded others';
   tell(`${why}; their processes are replaced`);
   let done = 0;
@@ -207,15 +207,6 @@ async function renewHooks(
     }
   }
   return null;
-}
-
-function changesRow({ added, removed, changed }: NameChanges): NameChangesRow {
-  return { added: [...added], removed: [...removed], changed: [...changed] };
-}
-
-function changesText(changes: NameChanges): string {
-  const parts = Object.entries(changes).filter(([, names]) => names.length > 0);
-  return parts.map(([what, names]) => `${what} ${names.join(', ')}`).join(', ') || 'unchanged';
 }
 
 /** The reason of the failure counts, not that of the way back. */
