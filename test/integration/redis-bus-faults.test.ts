@@ -321,16 +321,19 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     expect(kicks.filter((args) => (args as { uid: number }).uid === 7).length).toBeLessThanOrEqual(3);
   }, 60_000);
 
-  it('a kick whose asker is gone is told by others, and nobody hears a kick twice', async () => {
+  it.each([
+    'has said good-bye',
+    'has died without a word',
+  ])('a kick whose asker %s is told by others, and no process hears a kick twice', async (how) => {
     const server = await OwnRedis.start();
-    const hole = await BlackHole.open(server.port);
+    const [hole, askersHole] = [await BlackHole.open(server.port), await BlackHole.open(server.port)];
     const redis = redisConfig({ port: server.port });
     const kicks: { uid: number; late?: boolean }[] = [];
     const answer = (_question: string, args: unknown) => {
       kicks.push(args as { uid: number });
       return { closed: 1 };
     };
-    const a = await joinRedis(redis, { answer: () => ({ closed: 0 }) });
+    const a = await joinRedis({ ...redis, port: askersHole.port }, { answer: () => ({ closed: 0 }) });
     // Holds no sockets, as a TaskWorker; it stays when the Workers of its node are replaced.
     await joinRedis(redis);
     const b = await joinRedis({ ...redis, port: hole.port }, { answer });
@@ -339,14 +342,15 @@ describe.skipIf(redisProgram() === null)('one server', () => {
     await kick(5);
     hole.swallow();
     await kick(7);
-    await a.bus.close();
+    if (how === 'has said good-bye') await a.bus.close();
+    else askersHole.swallow();
     await until('it has noticed', () => b.health.at(-1)?.healthy === false);
     hole.heal();
     await until('it hears of it', () => kicks.some(({ uid }) => uid === 7));
     await sleep(2 * HERE_EVERY_MS);
     expect(kicks.filter(({ uid }) => uid === 7)).toEqual([{ uid: 7, reason: 'r', late: true }]);
     expect(kicks.filter(({ uid }) => uid === 5)).toEqual([{ uid: 5, reason: 'r' }]);
-    await hole.close();
+    for (const each of [hole, askersHole]) await each.close();
   }, 60_000);
 
   it('keeps a nonce on all nodes, and each node keeps it alone while Redis is away', async () => {

@@ -15,8 +15,6 @@ export const PIECE_CHARS = 256 * 1024;
 
 export interface KickTellerDeps {
   readonly kicks: Pick<MissedKicks, 'since'>;
-  /** Whether kicks that this process asked for are told by this one. */
-  readonly isOurs: (asker: string) => boolean;
   /** Returns false when the server of the channel is not reached. */
   readonly say: (channel: string, word: BusWord) => boolean;
   /** Resolves when the server of the channel has what was said; rejects when it is lost. */
@@ -32,16 +30,20 @@ export class KickTeller {
     this.#deps = deps;
   }
 
-  /** Tells those made since `moment`. One telling at a time, in the order in which they are asked for. Never rejects. */
-  tell(channel: string, moment: Moment): Promise<void> {
-    this.#last = this.#last.then(() => this.#tell(channel, moment));
+  /**
+   * Tells those made since `moment`. One telling at a time, in the order in which they are asked for. Never rejects.
+   *
+   * @param asker only those that this process asked for; null: all
+   */
+  tell(channel: string, moment: Moment, asker: string | null): Promise<void> {
+    this.#last = this.#last.then(() => this.#tell(channel, moment, asker));
     return this.#last;
   }
 
   /** A server that is lost ends the telling: processes that missed it say so when they hear again, and are told all of it. */
-  async #tell(channel: string, moment: Moment): Promise<void> {
-    const { kicks, isOurs, say, said, log } = this.#deps;
-    const missed = kicks.since(moment, isOurs);
+  async #tell(channel: string, moment: Moment, asker: string | null): Promise<void> {
+    const { kicks, say, said, log } = this.#deps;
+    const missed = kicks.since(moment, asker);
     if (missed.length === 0) return;
     log.info('bus.kicksAgain', { kicks: missed.length });
     let chars = 0;

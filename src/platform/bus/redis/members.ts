@@ -72,10 +72,6 @@ export class Members {
     return away !== null && msBetween(away, told) > 0 ? away : told;
   }
 
-  has(node: string): boolean {
-    return this.#byNode.has(node);
-  }
-
   gone(node: string): void {
     this.#byNode.delete(node);
     this.#away.delete(node);

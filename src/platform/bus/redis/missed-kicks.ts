@@ -1,6 +1,6 @@
 /**
  * The kicks of the last hour, those of other processes too: one that was cut off when a kick was made, and kept the user's
- * connections, is told of it when it is back. Whoever asked for the kick tells; when that process is gone, all others do.
+ * connections, is told of it when it is back. All tell that know of it: whoever asked for the kick may have died a moment ago.
  * Whoever knows a kick already passes over it, by its id. Bounded: the oldest go first.
  */
 import { type Clock, type Moment, msBetween } from '../../../shared/base/clock.js';
@@ -38,12 +38,16 @@ export class MissedKicks {
     return true;
   }
 
-  /** Kicks since `moment` that this process has to tell, marked `late`. */
-  since(moment: Moment, isOurs: (asker: string) => boolean): { readonly id: string; readonly args: Kick }[] {
+  /**
+   * Kicks since `moment`, marked `late`.
+   *
+   * @param asker only those that this process asked for; null: all
+   */
+  since(moment: Moment, asker: string | null): { readonly id: string; readonly args: Kick }[] {
     const now = this.#clock.moment();
     return [...this.#byId.values()]
       .filter(({ at }) => msBetween(moment, at) >= -UNNOTICED_MS && msBetween(at, now) < FORGET_AFTER_MS)
-      .filter(({ asker }) => isOurs(asker))
+      .filter((made) => asker === null || made.asker === asker)
       .map(({ id, kick }) => ({ id, args: { ...kick, late: true } }));
   }
 }

@@ -144,7 +144,6 @@ export class RedisBus implements Bus {
     this.#kicks = new MissedKicks(clock);
     this.#kickTeller = new KickTeller({
       kicks: this.#kicks,
-      isOurs: (asker) => asker === identity.node || !this.#members.has(asker),
       say: (channel, word) => this.#say(channel, word),
       said: async (channel) => this.#map.of(channel)?.probe(FOLLOW_DEADLINE_MS),
       log,
@@ -352,7 +351,9 @@ export class RedisBus implements Bus {
     if (!this.healthy) return;
     this.#gapSince = null;
     this.#cutOffSince = null;
-    if (cutOffSince !== null) void this.#kickTeller.tell(this.#channels.all, cutOffSince);
+    if (cutOffSince === null) return;
+    // Those of others are told by whoever was not cut off.
+    void this.#kickTeller.tell(this.#channels.all, cutOffSince, this.#options.identity.node);
   }
 
   #onHealth(healthy: boolean): void {
@@ -447,7 +448,7 @@ export class RedisBus implements Bus {
       case 'here': {
         if (this.#twins?.heard(sender)) this.#log.warn('bus.nodeNameTwice', { ...nodeOf(sender) });
         const deafSince = this.#members.deafSince(sender.node, message.deafMs);
-        if (deafSince !== null) void this.#kickTeller.tell(this.#channels.node(sender.node), deafSince);
+        if (deafSince !== null) void this.#kickTeller.tell(this.#channels.node(sender.node), deafSince, null);
         if (this.#members.here({ node: sender.node, process: sender.process, holds: message.holds }))
           this.#hello();
         return;

@@ -18,7 +18,6 @@ function setUp(kicks: number, { reaches = () => true }: { reaches?: () => boolea
   const log = recordedLog();
   const teller = new KickTeller({
     kicks: known,
-    isOurs: (asker) => asker === 'me',
     say: (channel, word) => {
       if (word.t === 'ask') lines.push({ channel, id: word.id });
       return reaches();
@@ -35,7 +34,7 @@ function setUp(kicks: number, { reaches = () => true }: { reaches?: () => boolea
 
 test('many kicks are told in pieces, each when Redis has taken the one before, and each once', async () => {
   const { teller, since, lines, taken } = setUp(1000);
-  const told = teller.tell('c', since);
+  const told = teller.tell('c', since, null);
   await turns();
   let before = 0;
   while (lines.length < 1000) {
@@ -52,7 +51,7 @@ test('many kicks are told in pieces, each when Redis has taken the one before, a
 
 test('a second process is told when the first has been', async () => {
   const { teller, since, lines, taken } = setUp(300);
-  const told = [teller.tell('one', since), teller.tell('two', since)];
+  const told = [teller.tell('one', since, null), teller.tell('two', since, null)];
   await turns();
   expect(new Set(lines.map(({ channel }) => channel))).toEqual(new Set(['one']));
   while (lines.length < 600) {
@@ -65,19 +64,19 @@ test('a second process is told when the first has been', async () => {
 
 test('a server that is lost ends the telling, and the next one begins', async () => {
   const { teller, since, lines, taken, log } = setUp(300);
-  const told = teller.tell('one', since);
+  const told = teller.tell('one', since, null);
   await turns();
   taken.shift()?.reject(new Error('gone'));
   await told;
   expect(lines.length).toBeLessThan(300);
   expect(log.lines.map(({ event }) => event)).toContain('bus.kicksAgainCut');
-  void teller.tell('two', since);
+  void teller.tell('two', since, null);
   await turns();
   expect(lines.at(-1)?.channel).toBe('two');
 });
 
 test('what cannot be said is not tried again and again', async () => {
   const { teller, since, lines } = setUp(300, { reaches: () => false });
-  await teller.tell('one', since);
+  await teller.tell('one', since, null);
   expect(lines).toHaveLength(1);
 });
