@@ -15,7 +15,7 @@ type ModuleFunction = (
 ) => Promise<void>;
 
 /** What only a real module has. `exports`, `__filename` and `__dirname` are given to the text here. */
-const NEEDS_MODULE = /\bimport\s*[.(]|\bexport\s*=|\b(?:require|module)\b/;
+const NEEDS_MODULE = /\bimport\s*[.(]|\bexport\s*=|\brequire\b|\bmodule\s*\.\s*exports\b/;
 /** What is left of an import when it is compiled; one of types alone leaves nothing. */
 const REQUIRED = /\brequire\(\s*(['"])(.*?)\1/g;
 

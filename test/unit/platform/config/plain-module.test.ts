@@ -47,6 +47,10 @@ test.each([
   expect(Reflect.get(globalThis, key)).toBeUndefined();
 });
 
+test('a comment that speaks of a module needs none', async () => {
+  expect(await readPlainModule(FILE, '// As a module.\nexport default { x: 1 };')).not.toBeNull();
+});
+
 test.each([
   'module.exports = { PUSHENV: 2 };',
   'export = { PUSHENV: 2 };',
