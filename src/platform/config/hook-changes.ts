@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { NameChangesRow } from '../../shared/protocol/name-changes.js';
 import type { HookRun, Hooks, OwnJob } from './bootstrap-hooks.js';
+import { canonicalText } from './value-digest.js';
 
 export interface NameChanges {
   readonly added: readonly string[];
@@ -43,12 +44,8 @@ function rowOf({ added, removed, changed }: NameChanges): NameChangesRow {
 
 /** The same for hooks between which `hookChanges` finds no difference. */
 export function hooksDigest(hooks: Hooks): string {
-  const text = JSON.stringify([jobsOf(hooks), tasksOf(hooks)].map((byName) => [...byName].sort(byFirst)));
+  const text = canonicalText([jobsOf(hooks), tasksOf(hooks)].map((byName) => Object.fromEntries(byName)));
   return createHash('sha256').update(text).digest('base64url');
-}
-
-function byFirst([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
-  return one < other ? -1 : 1;
 }
 
 function jobsOf({ jobs, tasks }: Hooks): ReadonlyMap<string, unknown> {

@@ -10,12 +10,14 @@ export function newNonce(): string {
 
 /** Of a function its text counts. */
 export function valueDigest(value: unknown, nonce: string): string {
-  return createHmac('sha256', nonce)
-    .update(JSON.stringify(value, canonical) ?? 'undefined')
-    .digest('base64url');
+  return createHmac('sha256', nonce).update(canonicalText(value)).digest('base64url');
 }
 
-/** The order of keys says nothing. */
+/** The same for values that are the same: the order of keys says nothing. */
+export function canonicalText(value: unknown): string {
+  return JSON.stringify(value, canonical) ?? 'undefined';
+}
+
 function canonical(_key: string, value: unknown): unknown {
   if (typeof value === 'function') return String(value);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;

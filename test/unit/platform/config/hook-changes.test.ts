@@ -64,7 +64,11 @@ test.each([
   expect(hooksDigest(hooks({ ...BEFORE, ...after }))).not.toBe(hooksDigest(hooks(BEFORE)));
 });
 
-test('the digest does not depend on the order in which jobs are written', () => {
+test('the digest does not depend on the order in which jobs, and the keys of their arguments, are written', () => {
+  const more = (args: object) => ({ name: 'More', rule: '@daily', task: 'report', args });
+  const [one, other] = [more({ a: 1, b: 2 }), more({ b: 2, a: 1 })];
+  const digestOf = (...jobs: object[]) => hooksDigest(hooks({ tasks: [report], jobs }));
+  expect(digestOf(nightly, one)).toBe(digestOf(other, nightly));
   const turned = { tasks: [report], jobs: [hourly, nightly] };
   expect(hooksDigest(hooks(turned))).toBe(hooksDigest(hooks(BEFORE)));
 });
