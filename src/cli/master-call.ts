@@ -114,10 +114,12 @@ async function oneElsewhere(
 ): Promise<string | null> {
   const { root, home } = paths;
   const answerMs = Math.min(deadlineMs, ELSEWHERE_MS);
-  const [other] = await mastersElsewhere({ mode, root, home, program, answerMs });
-  if (other === undefined) return null;
-  const { pid, environment } = other;
-  return `one runs as pid ${pid} with SPUSH_ROOT=${shellWord(environment.root)} SPUSH_HOME=${shellWord(environment.home)}`;
+  const others = await mastersElsewhere({ mode, root, home, program, answerMs });
+  const [first] = others;
+  if (first === undefined) return null;
+  const { pid, environment } = first;
+  const which = others.length === 1 ? 'one runs' : `${others.length} run elsewhere, one of them`;
+  return `${which} as pid ${pid} with SPUSH_ROOT=${shellWord(environment.root)} SPUSH_HOME=${shellWord(environment.home)}`;
 }
 
 async function explainSilence(

@@ -27,6 +27,7 @@ export interface LookElsewhere {
 /** More are not asked. */
 const ASKED_MAX = 16;
 
+/** Those of the same SPUSH_ROOT first, then those that only run the same program. */
 export async function mastersElsewhere(look: LookElsewhere): Promise<MasterElsewhere[]> {
   const { mode, home } = look;
   const paths = (await unixSockets()).flatMap(({ path, listens }) =>
@@ -40,7 +41,9 @@ export async function mastersElsewhere(look: LookElsewhere): Promise<MasterElsew
       isOwn(path),
   );
   const found = await Promise.all(sockets.slice(0, ASKED_MAX).map((socket) => askWhoItIs(socket, look)));
-  return found.filter((master) => master !== null);
+  const masters = found.filter((master) => master !== null);
+  const isOfRoot = ({ environment: { root } }: MasterElsewhere): boolean => isSameFolder(root, look.root);
+  return [...masters.filter(isOfRoot), ...masters.filter((master) => !isOfRoot(master))];
 }
 
 /** What it answers becomes a command to be copied, which runs the files of its root: root would run those of another user. */

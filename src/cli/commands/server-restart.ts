@@ -24,6 +24,7 @@ import { progressOf } from '../progress.js';
 import { restartChanges } from '../restart-changes.js';
 import { refuseServiceMaster } from '../service-master.js';
 import { modeOf } from '../start-options.js';
+import { typedOptions } from '../typed-options.js';
 import { serverStart, startServer } from './server-start.js';
 import { stoppedText, stopServer } from './server-stop.js';
 
@@ -42,7 +43,7 @@ export const serverRestart: CliAction = {
     const before = await readInstance(paths);
     const pid = before.state === 'running' ? before.pid : started.pid;
     if (pid !== undefined) await refuseServiceMaster(pid);
-    else if (!options.flag('yes')) await refuseAnother(context, options, { paths, program });
+    else if (!options.flag('yes')) await refuseAnother(context, given, { paths, program });
     const running = started.environment ?? null;
     // A fault found after the stop would leave nothing running.
     const loaded = await loadInSameEnvironment(context, options, {
@@ -111,8 +112,8 @@ async function refuseAnother(
       `no server of mode ${mode} runs in ${home} (${whyHome(env, cwd)}), but elsewhere:`,
       ...lines,
       'nothing was stopped or started',
-      `  to restart that one: ${variables.join(' ')} spush server restart -mode=${mode}`,
-      `  to start another one here: spush server start -mode=${mode}`,
+      `  to restart ${others.length === 1 ? 'that one' : 'the first of them'}: ${variables.join(' ')} spush server restart ${typedOptions(options)}`,
+      `  to start another one here: spush server start ${typedOptions(options)}`,
     ].join('\n'),
     { detail: { others } },
   );

@@ -295,6 +295,24 @@ describe('a restart', () => {
     expect(await unknown.run('server', 'restart')).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
+  test('of several that run in other homes names the one of this root first, with the options that were typed', async () => {
+    const program = tempFolder();
+    const launchPath = path.join(program, 'bin/spush.js');
+    const [one, other] = [worldAfter(null), worldAfter(null)];
+    const here = worldAfter(null, { launchPath });
+    await running(one, { ...ofTest(one.root), program });
+    const { pid } = await running(other, { ...ofTest(here.root), home: other.root });
+    const { stderr } = await here.run('server', 'restart', '-d', '-p', '9700');
+    const first = `PUSHENV=1 SPUSH_ROOT=${here.root} SPUSH_HOME=${other.root}`;
+    expect(stderr).toContain(
+      `  to restart the first of them: ${first} spush server restart -d -mode=websocket --port=9700\n` +
+        '  to start another one here: spush server start -d -mode=websocket --port=9700',
+    );
+    expect((await here.run('server', 'stop')).stderr).toContain(
+      `; 2 run elsewhere, one of them as pid ${pid} with SPUSH_ROOT=${here.root} SPUSH_HOME=${other.root}`,
+    );
+  });
+
   test('starts no second server beside one of this program that runs in another home', async () => {
     const program = tempFolder();
     const there = worldAfter(null);
